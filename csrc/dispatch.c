@@ -1,0 +1,89 @@
+/* dispatch.c - which ISA has which kernel.  The only list of either.
+ *
+ * Compiled for the baseline: nothing here may run an instruction that the
+ * CPU has not been asked about. */
+#include <string.h>
+
+#include "cpu.h"
+#include "kernels.h"
+
+extern mc_matmul_q mc_matmul_q4_ref, mc_matmul_q8_ref;
+extern mc_matmul_f mc_matmul_bf16_ref, mc_matmul_f32_ref;
+extern mc_quantize_row mc_quantize_row_ref;
+extern mc_rmsnorm mc_rmsnorm_ref;
+extern mc_layernorm mc_layernorm_ref;
+extern mc_rope mc_rope_ref;
+extern mc_activate mc_activate_ref;
+extern mc_add_scaled mc_add_scaled_ref;
+extern mc_kv_write mc_kv_write_ref;
+extern mc_attention mc_attention_ref;
+
+/* ref fills every field; the others overwrite what they improve. */
+static void ref(mc_kernels *k)
+{
+    k->matmul_q4    = mc_matmul_q4_ref;
+    k->matmul_q8    = mc_matmul_q8_ref;
+    k->matmul_bf16  = mc_matmul_bf16_ref;
+    k->matmul_f32   = mc_matmul_f32_ref;
+    k->quantize_row = mc_quantize_row_ref;
+    k->rmsnorm      = mc_rmsnorm_ref;
+    k->layernorm    = mc_layernorm_ref;
+    k->rope         = mc_rope_ref;
+    k->activate     = mc_activate_ref;
+    k->add_scaled   = mc_add_scaled_ref;
+    k->kv_write     = mc_kv_write_ref;
+    k->attention    = mc_attention_ref;
+}
+
+#if defined(__x86_64__)
+static void avx2(mc_kernels *k)       { (void)k; }
+static void avxvnni(mc_kernels *k)    { (void)k; }
+static void avx512vnni(mc_kernels *k) { (void)k; }
+static void avx512vbmi(mc_kernels *k) { (void)k; }
+static void amx(mc_kernels *k)        { (void)k; }
+#elif defined(__aarch64__)
+static void neon(mc_kernels *k)       { (void)k; }
+#endif
+
+/* Slowest first.  An ISA is every row up to its own that this CPU runs. */
+static const struct {
+    const char *name;
+    unsigned needs;
+    void (*overlay)(mc_kernels *k);
+} isas[] = {
+    { "ref",        0,                 ref        },
+#if defined(__x86_64__)
+    { "avx2",       MC_CPU_AVX2,       avx2       },
+    { "avxvnni",    MC_CPU_AVXVNNI,    avxvnni    },
+    { "avx512vnni", MC_CPU_AVX512VNNI, avx512vnni },
+    { "avx512vbmi", MC_CPU_AVX512VBMI, avx512vbmi },
+    { "amx",        MC_CPU_AMX_INT8,   amx        },
+#elif defined(__aarch64__)
+    { "neon",       MC_CPU_NEON_DOT,   neon       },
+#endif
+};
+enum { N_ISAS = sizeof isas / sizeof isas[0] };
+
+static int runs_here(int i) { return !(isas[i].needs & ~mc_cpu_features()); }
+
+int mc_kernels_init(mc_kernels *k, const char *isa)
+{
+    memset(k, 0, sizeof *k);
+    for (int i = 0; i < N_ISAS; i++) {
+        if (!runs_here(i))
+            continue;
+        isas[i].overlay(k);
+        k->isa = isas[i].name;
+        if (isa && !strcmp(isa, k->isa))
+            return 0;
+    }
+    return isa ? -1 : 0;
+}
+
+const char *mc_kernels_isa(int i)
+{
+    for (int j = 0; j < N_ISAS; j++)
+        if (runs_here(j) && i-- == 0)
+            return isas[j].name;
+    return NULL;
+}
