@@ -6,17 +6,19 @@ has one; sizes are in elements.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Config = Mapping[str, Any]
+Act = Literal["silu", "gelu_tanh", "relu"]
 
 
 @dataclass(frozen=True)
 class Rope:
     """Rotary positions, rotate-half pairing: the angle of pair i at p is p * inv_freq[i]."""
-    inv_freq: tuple[float, ...]             # float32 values; twice as many dims are rotated
+    inv_freq: tuple[float, ...]             # float32, as the angle; twice as many dims are rotated
     attention_factor: float = 1.0           # of cos and sin
     long: Rope | None = None                # instead, for prompts longer than long_after
     long_after: int | None = None           # original_max_position_embeddings
@@ -40,7 +42,7 @@ class Attention:
 class MLP:
     """down(act(gate(x)) * up(x)), or down(act(up(x))) when not gated."""
     intermediate_size: int
-    act: Literal["silu", "gelu_tanh", "relu"] = "silu"
+    act: Act = "silu"
     gated: bool = True
     bias: bool = False                      # on all of its matrices
 
@@ -72,18 +74,50 @@ class Architecture:
     @property
     def n_params(self) -> int:
         """Parameters of the checkpoint, tied ones once."""
-        d, norm = self.hidden_size, self.hidden_size * (1 + self.norm_bias)
-        total = self.vocab_size * d * (1 if self.tie_word_embeddings else 2) + norm
-        total += self.max_position_embeddings * d * self.learned_positions
-        for layer in self.layers:
-            a, f = layer.mixer, layer.ffn
-            q, kv = a.num_attention_heads * a.head_dim, a.num_key_value_heads * a.head_dim
-            total += d * (q + 2 * kv) + q * d + a.bias * (q + 2 * kv) + a.out_bias * d
-            total += {None: 0, "head": 2 * a.head_dim, "full": q + kv}[a.qk_norm]
-            total += f.intermediate_size * d * (2 + f.gated)
-            total += f.bias * (f.intermediate_size * (1 + f.gated) + d)
-            total += norm * 2 * (layer.pre_norms + layer.post_norms)
-        return total
+        return sum(math.prod(shape) for shape in shapes(self).values())
+
+
+def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Returns every tensor that the engine reads, and its shape."""
+    a = architecture
+    found: dict[str, tuple[int, ...]] = {"embed": (a.vocab_size, a.hidden_size)}
+    if a.learned_positions:
+        found["positions"] = (a.max_position_embeddings, a.hidden_size)
+    for i, layer in enumerate(a.layers):
+        for name, shape in layer_shapes(layer, a.hidden_size, a.norm_bias).items():
+            found[f"layers.{i}.{name}"] = shape
+    found["final_norm"] = (a.hidden_size,)
+    if a.norm_bias:
+        found["final_norm_bias"] = (a.hidden_size,)
+    if not a.tie_word_embeddings:
+        found["head"] = (a.vocab_size, a.hidden_size)
+    return found
+
+
+def layer_shapes(layer: Layer, d: int, norm_bias: bool) -> dict[str, tuple[int, ...]]:
+    """Returns the tensors of one layer in a model of d hidden elements."""
+    mixer, ffn = layer.mixer, layer.ffn
+    q = mixer.num_attention_heads * mixer.head_dim
+    kv = mixer.num_key_value_heads * mixer.head_dim
+    rows = ffn.intermediate_size * (1 + ffn.gated)
+    up = "gate_up" if ffn.gated else "up"
+    found: dict[str, tuple[int, ...]] = {
+        "qkv": (q + 2 * kv, d), "attn_out": (d, q),
+        up: (rows, d), "down": (d, ffn.intermediate_size)}
+    if mixer.bias:
+        found["qkv_bias"] = (q + 2 * kv,)
+    if mixer.out_bias:
+        found["attn_out_bias"] = (d,)
+    if mixer.qk_norm:
+        found["q_norm"] = (mixer.head_dim if mixer.qk_norm == "head" else q,)
+        found["k_norm"] = (mixer.head_dim if mixer.qk_norm == "head" else kv,)
+    if ffn.bias:
+        found |= {f"{up}_bias": (rows,), "down_bias": (d,)}
+    norms = ["attn_norm", "ffn_norm"] * layer.pre_norms
+    norms += ["attn_post_norm", "ffn_post_norm"] * layer.post_norms
+    found |= {name: (d,) for name in norms}
+    found |= {f"{name}_bias": (d,) for name in norms if norm_bias}
+    return found
 
 
 @dataclass(frozen=True)
@@ -103,5 +137,13 @@ class Family:
     model_type: str
     architecture: Callable[[Config], Architecture]
     tensors: Mapping[str, Source]           # the engine's name -> where it is
+    prefixes: tuple[str, ...] = ("model.", "")      # of names in tensors, and what may replace it
+    unused: tuple[str, ...] = ("rotary_emb.inv_freq",)  # parts of names of tensors to pass over
     thinking: tuple[str, str] | None = None         # tags around reasoning
-    stop: tuple[str, ...] = field(default=())       # end-of-turn tokens beyond generation_config.json
+    stop: tuple[str, ...] = ()              # end-of-turn tokens beyond generation_config.json
+
+    def find(self, name: str, checkpoint: Container[str]) -> str | None:
+        """Returns what one name of a Source is in this checkpoint, None if it is not there."""
+        usual, *others = self.prefixes
+        spellings = [name, *(other + name.removeprefix(usual) for other in others)]
+        return next((spelling for spelling in spellings if spelling in checkpoint), None)
