@@ -36,9 +36,45 @@ static void ref(mc_kernels *k)
 }
 
 #if defined(__x86_64__)
-static void avx2(mc_kernels *k)       { (void)k; }
+extern mc_quantize_row mc_quantize_row_avx2;
+extern mc_rmsnorm mc_rmsnorm_avx2;
+extern mc_layernorm mc_layernorm_avx2;
+extern mc_rope mc_rope_avx2;
+extern mc_activate mc_activate_avx2;
+extern mc_add_scaled mc_add_scaled_avx2;
+extern mc_kv_write mc_kv_write_avx2;
+extern mc_quantize_row mc_quantize_row_avx512vnni;
+extern mc_rmsnorm mc_rmsnorm_avx512vnni;
+extern mc_layernorm mc_layernorm_avx512vnni;
+extern mc_rope mc_rope_avx512vnni;
+extern mc_activate mc_activate_avx512vnni;
+extern mc_add_scaled mc_add_scaled_avx512vnni;
+extern mc_kv_write mc_kv_write_avx512vnni;
+
+static void avx2(mc_kernels *k)
+{
+    k->quantize_row = mc_quantize_row_avx2;
+    k->rmsnorm      = mc_rmsnorm_avx2;
+    k->layernorm    = mc_layernorm_avx2;
+    k->rope         = mc_rope_avx2;
+    k->activate     = mc_activate_avx2;
+    k->add_scaled   = mc_add_scaled_avx2;
+    k->kv_write     = mc_kv_write_avx2;
+}
+
 static void avxvnni(mc_kernels *k)    { (void)k; }
-static void avx512vnni(mc_kernels *k) { (void)k; }
+
+static void avx512vnni(mc_kernels *k)
+{
+    k->quantize_row = mc_quantize_row_avx512vnni;
+    k->rmsnorm      = mc_rmsnorm_avx512vnni;
+    k->layernorm    = mc_layernorm_avx512vnni;
+    k->rope         = mc_rope_avx512vnni;
+    k->activate     = mc_activate_avx512vnni;
+    k->add_scaled   = mc_add_scaled_avx512vnni;
+    k->kv_write     = mc_kv_write_avx512vnni;
+}
+
 static void avx512vbmi(mc_kernels *k) { (void)k; }
 static void amx(mc_kernels *k)        { (void)k; }
 #elif defined(__aarch64__)

@@ -1,4 +1,4 @@
-/* exp.h - the transcendental functions, the same bits everywhere; good to 2 ulp.
+/* exp.h - the transcendental functions, the same bits everywhere; exp is good to 2 ulp.
  *
  * exp after Cephes' expf: x = n ln2 + r, |r| <= ln2 / 2, a polynomial of degree 6. */
 #ifndef MC_EXP_H
@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #define MC_EXP_LO (-87.0f)      /* below: exactly 0 */
-#define MC_EXP_HI 88.0f         /* above: as if it were this */
+#define MC_EXP_HI 88.0f         /* above: infinity */
+#define MC_GELU_SLOPE (-1.5957691216057308f)    /* -2 sqrt(2 / pi) */
 
 /* NaN gives NaN. */
 static inline float mc_exp(float x)
@@ -17,7 +18,7 @@ static inline float mc_exp(float x)
     if (x < MC_EXP_LO)
         return 0.0f;
     if (x > MC_EXP_HI)
-        x = MC_EXP_HI;
+        return INFINITY;
     if (x != x)
         return x;
     const float n = rintf(x * 1.44269504088896341f);
@@ -39,14 +40,15 @@ static inline float mc_exp(float x)
 
 static inline float mc_silu(float x) { return x / (1.0f + mc_exp(-x)); }
 
-/* 1 - 2 / (exp(2x) + 1) */
+/* 1 - 2 / (exp(2x) + 1): the error is absolute, 1e-7. */
 static inline float mc_tanh(float x) { return 1.0f - 2.0f / (mc_exp(x + x) + 1.0f); }
 
-/* gelu's tanh form: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) */
+/* gelu's tanh form, 0.5 x (1 + tanh(y)) with y = sqrt(2 / pi) (x + 0.044715 x^3), as the
+ * equal x / (1 + exp(-2 y)), which keeps its precision where tanh is near -1. */
 static inline float mc_gelu_tanh(float x)
 {
     const float inner = fmaf(0.044715f * x * x, x, x);
-    return 0.5f * x * (1.0f + mc_tanh(0.7978845608028654f * inner));
+    return x / (1.0f + mc_exp(MC_GELU_SLOPE * inner));
 }
 
 #endif

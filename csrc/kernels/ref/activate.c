@@ -9,7 +9,7 @@ static float act_of(float x, mc_act act)
     switch (act) {
     case MC_SILU:      return mc_silu(x);
     case MC_GELU_TANH: return mc_gelu_tanh(x);
-    case MC_RELU:      return x > 0.0f ? x : 0.0f;
+    case MC_RELU:      return x < 0.0f ? 0.0f : x;
     }
     return x;
 }
