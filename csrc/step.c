@@ -1,0 +1,183 @@
+/* step.c - what the blocks are made of: rows, inputs, products, residuals. */
+#include "step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/panels.h"
+
+enum { ALIGNMENT = 64 };
+
+static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+size_t mc_input_stride(int k) { return (size_t)mc_k_padded(k) + 64; }
+
+static mc_q8_rows input_q8(const mc_run *run, int k)
+{
+    mc_q8_rows q = run->ws->q;
+    q.stride = mc_input_stride(k);
+    q.blocks = (mc_k_padded(k) + MC_BLOCK_K - 1) / MC_BLOCK_K;
+    return q;
+}
+
+float *mc_input_row(const mc_run *run, int i, int k)
+{
+    return run->ws->h + i * mc_input_stride(k);
+}
+
+void mc_input_done(const mc_run *run, int i, const mc_matrix *w, int from, int to)
+{
+    float *row = mc_input_row(run, i, w->k);
+
+    if (w->format == MC_Q4 || w->format == MC_Q8) {
+        const mc_q8_rows all = input_q8(run, w->k);
+        const size_t block = (size_t)from / MC_BLOCK_K, first = (size_t)i * all.blocks + block;
+        const mc_q8_rows part = {
+            .q = all.q + i * all.stride + from, .scale = all.scale + first, .sum = all.sum + first,
+            .stride = all.stride, .blocks = (mc_k_padded(to - from) + MC_BLOCK_K - 1) / MC_BLOCK_K,
+        };
+        run->model->kernels.quantize_row(&part, 0, row + from, to - from);
+    } else if (to == w->k) {
+        memset(row + to, 0, sizeof *row * (size_t)(mc_k_padded(to) - to));
+    }
+}
+
+int mc_chunk(const mc_team *team, int n)
+{
+    const int chunk = n / (mc_team_size(team) * 8);
+    return chunk > 4 ? chunk & ~3 : chunk > 0 ? chunk : 1;
+}
+
+void mc_product(const mc_run *run, mc_team *team, float *y, size_t y_stride, int rows,
+                const mc_matrix *w)
+{
+    const mc_kernels *kernels = &run->model->kernels;
+    const int panels = mc_panels(w->n), chunk = mc_chunk(team, panels);
+    const mc_q8_rows q = input_q8(run, w->k);
+    int begin, end;
+
+    while (mc_next(team, panels, chunk, &begin, &end)) {
+        switch (w->format) {
+        case MC_Q4: kernels->matmul_q4(y, y_stride, &q, rows, w, begin, end); break;
+        case MC_Q8: kernels->matmul_q8(y, y_stride, &q, rows, w, begin, end); break;
+        case MC_BF16: kernels->matmul_bf16(y, y_stride, run->ws->h, mc_input_stride(w->k), rows, w,
+                                           begin, end); break;
+        case MC_F32: kernels->matmul_f32(y, y_stride, run->ws->h, mc_input_stride(w->k), rows, w,
+                                         begin, end); break;
+        }
+    }
+    mc_barrier(team);
+}
+
+void mc_normalize(const mc_model *model, float *out, const float *x, const mc_norm *norm, int n)
+{
+    if (!norm->weight)
+        memcpy(out, x, sizeof *out * (size_t)n);
+    else if (model->layer_norm)
+        model->kernels.layernorm(out, x, norm->weight, norm->bias, n, model->norm_eps);
+    else
+        model->kernels.rmsnorm(out, x, norm->weight, n, model->norm_eps);
+}
+
+void mc_add_bias(const mc_model *model, float *x, const float *bias, int n)
+{
+    if (bias)
+        model->kernels.add_scaled(x, bias, 1.0f, n);
+}
+
+void mc_residual(const mc_run *run, mc_team *team, const float *y, const float *bias,
+                 const mc_norm *post, float multiplier, const mc_norm *next, const mc_matrix *w)
+{
+    const mc_model *model = run->model;
+    const int d = model->hidden_size;
+    int begin, end;
+
+    while (mc_next(team, run->n_rows, mc_chunk(team, run->n_rows), &begin, &end))
+        for (int i = begin; i < end; i++) {
+            float *x = run->ws->x + (size_t)i * d;
+            if (y) {
+                float *y_i = run->ws->y + i * run->ws->width;
+                mc_add_bias(model, y_i, bias, d);
+                if (post->weight)
+                    mc_normalize(model, y_i, y_i, post, d);
+                model->kernels.add_scaled(x, y_i, multiplier, d);
+            }
+            if (next) {
+                mc_normalize(model, mc_input_row(run, i, d), x, next, d);
+                mc_input_done(run, i, w, 0, d);
+            }
+        }
+    mc_barrier(team);
+}
+
+static int max_of(int a, int b) { return a > b ? a : b; }
+
+/* The widest input and output of any product but the head's. */
+static void widths(const mc_model *model, size_t *width, int *blocks)
+{
+    int k = model->hidden_size, n = model->hidden_size;
+    for (int i = 0; i < model->n_layers; i++) {
+        const mc_layer *layer = &model->layers[i];
+        k = max_of(k, max_of(layer->attention.out.k, layer->mlp.down.k));
+        n = max_of(n, max_of(layer->attention.qkv.n, layer->mlp.up.n));
+    }
+    *width = round_up(max_of((int)mc_input_stride(k), mc_panels(n) * MC_TILE_ROWS + 16), 16);
+    *blocks = (mc_k_padded(k) + MC_BLOCK_K - 1) / MC_BLOCK_K;
+}
+
+/* The workspace is one allocation; take hands it out, or with no memory only counts. */
+static void *take(char *memory, size_t *used, size_t bytes)
+{
+    const size_t at = *used;
+    *used += round_up(bytes, ALIGNMENT);
+    return memory ? memory + at : NULL;
+}
+
+static size_t lay_out(mc_workspace *ws, char *memory, const mc_model *model, int max_tokens,
+                      int max_logits)
+{
+    const size_t tokens = (size_t)max_tokens, rows = tokens > (size_t)max_logits ? tokens
+                                                                                : (size_t)max_logits;
+    size_t used = 0, angles = 0;
+    int blocks;
+
+    ws->max_tokens = max_tokens;
+    ws->max_logits = max_logits;
+    widths(model, &ws->width, &blocks);
+    ws->rope_offset = take(memory, &used, sizeof *ws->rope_offset * (size_t)(model->n_ropes + 1));
+    for (int i = 0; i < model->n_ropes; i++) {
+        if (memory)
+            ws->rope_offset[i] = angles;
+        angles += tokens * (size_t)model->ropes[i].pairs;
+    }
+    ws->rows = take(memory, &used, sizeof *ws->rows * tokens);
+    ws->logit_rows = take(memory, &used, sizeof *ws->logit_rows * (size_t)max_logits);
+    ws->x = take(memory, &used, sizeof *ws->x * tokens * (size_t)model->hidden_size);
+    ws->y = take(memory, &used, sizeof *ws->y * tokens * ws->width);
+    ws->h = take(memory, &used, sizeof *ws->h * rows * ws->width);
+    ws->q.q = take(memory, &used, rows * ws->width);
+    ws->q.scale = take(memory, &used, sizeof *ws->q.scale * rows * (size_t)blocks);
+    ws->q.sum = take(memory, &used, sizeof *ws->q.sum * rows * (size_t)blocks);
+    ws->cos = take(memory, &used, sizeof *ws->cos * angles);
+    ws->sin = take(memory, &used, sizeof *ws->sin * angles);
+    ws->logits = take(memory, &used, sizeof *ws->logits * (size_t)max_logits
+                      * (size_t)mc_panels(model->vocab_size) * MC_TILE_ROWS);
+    return used;
+}
+
+size_t mc_workspace_bytes(const mc_model *model, int max_tokens, int max_logits)
+{
+    mc_workspace counted;
+    return lay_out(&counted, NULL, model, max_tokens, max_logits);
+}
+
+mc_workspace *mc_workspace_new(const mc_model *model, int max_tokens, int max_logits)
+{
+    const size_t head = round_up(sizeof(mc_workspace), ALIGNMENT);
+    char *memory = aligned_alloc(ALIGNMENT, head + mc_workspace_bytes(model, max_tokens, max_logits));
+    if (memory)
+        lay_out((mc_workspace *)memory, memory + head, model, max_tokens, max_logits);
+    return (mc_workspace *)memory;
+}
+
+void mc_workspace_free(mc_workspace *workspace) { free(workspace); }

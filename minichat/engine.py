@@ -1,0 +1,398 @@
+"""Ids -> ids: many sequences at once, a step at a time, on one thread a model.
+
+A caller hands over Work and reads a Run.  Each step the engine gives every sequence that
+decodes one token and fills up with slices of prompts.  What a sequence computes depends on
+its own ids alone: neither company, nor chunking, nor pages found by prefix change a bit.
+"""
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import threading
+import time
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+from . import _native
+from ._native import PAGE
+from .errors import MinichatError, OutOfMemory
+from .pages import Node, PageStore
+
+MAX_SEQUENCES = 64          # in one step
+AHEAD = 16                  # tokens that a reader may be behind before its sequence pauses
+STEP_TOKENS = 512           # of all sequences, unless a num_batch asks for more
+
+
+@dataclass(frozen=True)
+class Work:
+    """A prompt, and how to go on from it."""
+    prompt: tuple[int, ...]
+    sampler: _native.Sampler
+    end: frozenset[int]         # ids that end the answer
+    num_ctx: int
+    num_predict: int            # tokens at most
+    num_keep: int               # leading positions that a shift spares
+    shift: bool
+    num_thread: int
+    num_batch: int              # prompt tokens a step, at most
+    long_after: int | None      # length past which the other rope table holds
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of the answer, and the work that it took so far."""
+    id: int
+    draw: Any                   # _native.Draw
+    prompt_ns: int              # to the first token's logits
+    eval_ns: int                # from there to this one's
+    shifted_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    done_reason: str            # "stop" or "length"
+
+
+class Run:
+    """The reader's end of a sequence: an iterator over Token, last an End."""
+
+    def __init__(self, engine: Engine, work: Work):
+        self.engine, self.work = engine, work
+        self.cached = 0                     # prompt tokens that came from shared pages
+        self.closed = False
+        self._items: queue.SimpleQueue = queue.SimpleQueue()
+        self._started = False
+        self._produced = self._consumed = 0
+
+    def __iter__(self) -> Run:
+        return self
+
+    def __next__(self) -> Token | End:
+        if self.closed:
+            raise StopIteration
+        if not self._started:
+            self._started = True
+            self.engine.submit(self)
+        self.engine.check_process()
+        try:
+            item = self._items.get()
+        except BaseException:               # Ctrl-C: nobody will read the rest
+            self.close()
+            raise
+        if isinstance(item, BaseException):
+            self.closed = True
+            raise item
+        if isinstance(item, End):
+            self.closed = True
+        self._consumed += 1
+        if self._produced - self._consumed == AHEAD - 1:
+            self.engine.nudge()
+        return item
+
+    def close(self) -> None:
+        """Ends the sequence at the next step; its pages are free then."""
+        if not self.closed:
+            self.closed = True
+            self.engine.nudge()
+
+    def put(self, item: Token | End | BaseException) -> None:
+        self._produced += 1
+        self._items.put(item)
+
+    @property
+    def behind(self) -> bool:
+        return self._produced - self._consumed >= AHEAD
+
+
+class Sequence:
+    """The engine's end: ids, and the pages that hold their keys and values."""
+
+    def __init__(self, run: Run, store: PageStore, order: int):
+        self.run, self.store, self.order = run, store, order
+        self.ids = list(run.work.prompt)
+        self.long = run.work.long_after is not None and len(self.ids) > run.work.long_after
+        self.share = _native.Share()
+        self.nodes: list[Node] = []         # pages in the tree, from position 0
+        self.own: list[_native.Page] = []   # pages after those, not full yet
+        self.computed = 0                   # positions whose keys and values are there
+        self.blocked = False                # waits for another's pages
+        self.answered = self.prompt_ns = self.eval_ns = self.shifted = 0
+
+    @property
+    def pending(self) -> int:
+        return len(self.ids) - self.computed
+
+    def begin(self) -> None:
+        """Finds what is known of ids; at least the last one is left to compute."""
+        root = self.store.root(self.long)
+        self.nodes, donor, shared = self.store.match(root, self.ids[:-1])
+        for node in self.nodes:
+            self.store.use(node)
+        self.computed = PAGE * len(self.nodes)
+        if donor is not None:
+            self.store.use(donor)           # so that take does not evict it
+            page = self.store.take(donor.page)
+            self.store.release(donor)
+            if page is not None:
+                self.own.append(page)
+                self.computed += shared
+        self._place()
+
+    def reach(self, position: int) -> bool:
+        """Takes pages for the positions before position; False when there are none."""
+        missing = -(-position // PAGE) - len(self.nodes) - len(self.own)
+        for _ in range(missing):
+            page = self.store.take()
+            if page is None:
+                return False
+            self.own.append(page)
+        if missing > 0:
+            self._place()
+        return True
+
+    def advance(self, n: int) -> None:
+        """n more positions are computed; full pages go into the tree."""
+        self.computed += n
+        if self.computed < PAGE * (len(self.nodes) + 1):
+            return
+        while self.computed >= PAGE * (len(self.nodes) + 1):
+            at = PAGE * len(self.nodes)
+            node = self.store.publish(self._last(), self.ids[at:at + PAGE], self.own.pop(0))
+            self.store.use(node)
+            self.nodes.append(node)
+        self._place()
+
+    def leave(self) -> None:
+        """Leaves the pages to whoever begins alike."""
+        known = self.ids[PAGE * len(self.nodes):self.computed]
+        if known:
+            page, last = self.own.pop(0), self._last()
+            if any(child.ids[:len(known)] == tuple(known) for child in last.children.values()):
+                self.store.give(page)
+            else:
+                self.store.publish(last, known, page)
+        for page in self.own:
+            self.store.give(page)
+        for node in self.nodes:
+            self.store.release(node)
+        self.nodes, self.own, self.computed = [], [], 0
+        self.share.place([])
+
+    def shift(self) -> None:
+        """Drops the older half of the positions after num_keep; the tail is computed anew."""
+        work = self.run.work
+        keep = min(work.num_keep, work.num_ctx - 1)
+        discard = max((work.num_ctx - keep) // 2, 1)
+        self.leave()
+        del self.ids[keep:keep + discard]
+        self.shifted += discard
+        self.begin()
+
+    def lengthen(self) -> None:
+        """Past the boundary of the rope tables everything is computed with the other one."""
+        self.leave()
+        self.long = True
+        self.begin()
+
+    def _last(self) -> Node:
+        return self.nodes[-1] if self.nodes else self.store.root(self.long)
+
+    def _place(self) -> None:
+        self.share.place([node.page for node in self.nodes] + self.own)
+
+
+class Engine:
+    """Runs one model for many callers."""
+
+    def __init__(self, model: _native.Model, page_limit: int):
+        self.model = model
+        self.store = PageStore(lambda copy_of: _native.Page(model, copy_of), page_limit)
+        self.process = os.getpid()
+        self._changed = threading.Condition()
+        self._arrived: list[Run] = []
+        self._running: list[Sequence] = []
+        self._orders = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._workspace: _native.Workspace | None = None
+        _engines.add(self)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._arrived or self._running)
+
+    def check_process(self) -> None:
+        if os.getpid() != self.process:
+            raise MinichatError("stream: it began before this process was forked; "
+                                "start the chat anew in the child")
+
+    def submit(self, run: Run) -> None:
+        self.check_process()
+        with self._changed:
+            if self._closed:
+                raise MinichatError("model: it was closed; load it again")
+            self._arrived.append(run)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="minichat", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def nudge(self) -> None:
+        """Something that a waiting engine cares for has changed."""
+        if os.getpid() == self.process:
+            with self._changed:
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Ends all sequences with an error, and the thread."""
+        if os.getpid() != self.process:
+            return
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    while not (batch := self._plan()):
+                        if self._closed:
+                            break
+                        self._changed.wait()
+                    if self._closed:
+                        break
+                self._step(batch)
+            error: BaseException = MinichatError("model: closed while this chat was running")
+        except BaseException as unexpected:     # a reader must never wait for nothing
+            error = unexpected
+        with self._changed:
+            self._closed = True
+            for run in [*(s.run for s in self._running), *self._arrived]:
+                run.put(error)
+            self._running, self._arrived = [], []
+
+    def _plan(self) -> list[tuple[Sequence, int]]:
+        """Returns who takes part in the next step, with how many tokens."""
+        for sequence in [s for s in self._running if s.run.closed]:
+            self._end(sequence)
+        while self._arrived and len(self._running) < MAX_SEQUENCES:
+            self._admit(self._arrived.pop(0))
+        ready = [s for s in self._running if not s.run.behind and not s.blocked]
+        room = max([STEP_TOKENS, *(s.run.work.num_batch for s in ready)])
+        batch = []
+        for sequence in sorted(ready, key=lambda s: (s.pending > 1, s.order)):
+            if sequence not in self._running or sequence.blocked:   # preempted just now
+                continue
+            n = min(sequence.pending, room, sequence.run.work.num_batch)
+            if n and self._make_room(sequence, n, batch):
+                batch.append((sequence, n))
+                room -= n
+        return batch
+
+    def _admit(self, run: Run) -> None:
+        if run.closed:
+            return
+        self._orders += 1
+        sequence = Sequence(run, self.store, self._orders)
+        try:
+            sequence.begin()
+        except MinichatError as error:
+            sequence.leave()
+            run.put(error)
+            return
+        run.cached = sequence.computed
+        self._running.append(sequence)
+
+    def _make_room(self, sequence: Sequence, n: int, batch: list[tuple[Sequence, int]]) -> bool:
+        """Finds pages for n more positions, at the cost of newer sequences if need be."""
+        try:
+            while not sequence.reach(sequence.computed + n):
+                others = [s for s in self._running if s is not sequence and not s.blocked]
+                if not others:
+                    raise OutOfMemory(
+                        f"options.num_ctx: {self.store.limit} pages of {PAGE} positions fit in "
+                        f"memory, and {len(sequence.ids)} tokens are not all; a smaller num_ctx does")
+                victim = max([sequence, *others], key=lambda s: s.order)
+                victim.leave()
+                victim.blocked = True
+                batch[:] = [(s, k) for s, k in batch if s is not victim]
+                if victim is sequence:
+                    return False
+        except MinichatError as error:
+            self._end(sequence)
+            sequence.run.put(error)
+            return False
+        return True
+
+    def _end(self, sequence: Sequence) -> None:
+        sequence.leave()
+        self._running.remove(sequence)
+        for other in self._running:
+            if other.blocked:
+                other.blocked = False
+                other.begin()
+
+    def _step(self, batch: list[tuple[Sequence, int]]) -> None:
+        started = time.perf_counter_ns()
+        tokens = sum(n for _, n in batch)
+        if self._workspace is None or self._workspace.max_tokens < tokens:
+            self._workspace = _native.Workspace(self.model, max(tokens, STEP_TOKENS), MAX_SEQUENCES)
+        for sequence, n in batch:
+            at = sequence.computed
+            sequence.share.feed(sequence.ids[at:at + n], at,
+                                sequence.run.work.sampler if n == sequence.pending else None,
+                                long_rope=sequence.long)
+        self._workspace.step([s.share for s, _ in batch],
+                             max(s.run.work.num_thread for s, _ in batch))
+        elapsed = time.perf_counter_ns() - started
+        for sequence, n in batch:
+            if sequence.answered:
+                sequence.eval_ns += elapsed
+            else:
+                sequence.prompt_ns += elapsed
+            drawn = n == sequence.pending
+            sequence.advance(n)
+            if drawn:
+                self._answer(sequence)
+
+    def _answer(self, sequence: Sequence) -> None:
+        """Takes what was drawn, hands it to the reader, and decides whether to go on."""
+        run, work = sequence.run, sequence.run.work
+        try:
+            draw = sequence.share.draw
+        except MinichatError as error:
+            self._end(sequence)
+            run.put(error)
+            return
+        sequence.ids.append(draw.token)
+        sequence.answered += 1
+        run.put(Token(draw.token, draw, sequence.prompt_ns, sequence.eval_ns, sequence.shifted))
+        reason = None
+        if draw.token in work.end:
+            reason = "stop"
+        elif sequence.answered >= work.num_predict:
+            reason = "length"
+        elif len(sequence.ids) > work.num_ctx:
+            if not work.shift:
+                reason = "length"
+            else:
+                sequence.shift()
+        if reason:
+            self._end(sequence)
+            run.put(End(reason))
+        elif work.long_after is not None and not sequence.long \
+                and len(sequence.ids) > work.long_after:
+            sequence.lengthen()
+
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for engine in list(_engines):
+        engine.close()
