@@ -13,7 +13,6 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass
-from typing import Any
 
 from . import _native
 from ._native import PAGE
@@ -44,7 +43,8 @@ class Work:
 class Token:
     """One token of the answer, and the work that it took so far."""
     id: int
-    draw: Any                   # _native.Draw
+    logprob: float | None       # this and the next only where they were asked for
+    top: list[tuple[int, float]]
     prompt_ns: int              # to the first token's logits
     eval_ns: int                # from there to this one's
     shifted_tokens: int
@@ -81,6 +81,8 @@ class Run:
         except BaseException:               # Ctrl-C: nobody will read the rest
             self.close()
             raise
+        if self.closed:                     # by another thread, meanwhile
+            raise StopIteration
         if isinstance(item, BaseException):
             self.closed = True
             raise item
@@ -279,6 +281,7 @@ class Engine:
         """Returns who takes part in the next step, with how many tokens."""
         for sequence in [s for s in self._running if s.run.closed]:
             self._end(sequence)
+            sequence.run.put(End("stop"))   # wakes a reader on another thread
         while self._arrived and len(self._running) < MAX_SEQUENCES:
             self._admit(self._arrived.pop(0))
         ready = [s for s in self._running if not s.run.behind and not s.blocked]
@@ -295,6 +298,7 @@ class Engine:
 
     def _admit(self, run: Run) -> None:
         if run.closed:
+            run.put(End("stop"))
             return
         self._orders += 1
         sequence = Sequence(run, self.store, self._orders)
@@ -363,16 +367,16 @@ class Engine:
         """Takes what was drawn, hands it to the reader, and decides whether to go on."""
         run, work = sequence.run, sequence.run.work
         try:
-            draw = sequence.share.draw
+            token, logprob, top = sequence.share.draw
         except MinichatError as error:
             self._end(sequence)
             run.put(error)
             return
-        sequence.ids.append(draw.token)
+        sequence.ids.append(token)
         sequence.answered += 1
-        run.put(Token(draw.token, draw, sequence.prompt_ns, sequence.eval_ns, sequence.shifted))
+        run.put(Token(token, logprob, top, sequence.prompt_ns, sequence.eval_ns, sequence.shifted))
         reason = None
-        if draw.token in work.end:
+        if token in work.end:
             reason = "stop"
         elif sequence.answered >= work.num_predict:
             reason = "length"

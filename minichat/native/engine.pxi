@@ -269,10 +269,10 @@ cdef class Share:
 
     @property
     def draw(self):
-        """What the last step's sampler drew; ModelError where the logits were not finite."""
+        """(token, logprob, top) as Sampler.draw; ModelError where the logits were not finite."""
         if self.item.status != MC_OK:
             raise errors.ModelError("logits: inf or NaN; the weights or their quantization are broken")
-        return draw_of(&self.drawn)
+        return self.sampler.scored(&self.drawn)
 
 
 cdef class Workspace:
