@@ -43,6 +43,7 @@ extern mc_rope mc_rope_avx2;
 extern mc_activate mc_activate_avx2;
 extern mc_add_scaled mc_add_scaled_avx2;
 extern mc_kv_write mc_kv_write_avx2;
+extern mc_attention mc_attention_avx2;
 extern mc_quantize_row mc_quantize_row_avx512vnni;
 extern mc_rmsnorm mc_rmsnorm_avx512vnni;
 extern mc_layernorm mc_layernorm_avx512vnni;
@@ -50,6 +51,7 @@ extern mc_rope mc_rope_avx512vnni;
 extern mc_activate mc_activate_avx512vnni;
 extern mc_add_scaled mc_add_scaled_avx512vnni;
 extern mc_kv_write mc_kv_write_avx512vnni;
+extern mc_attention mc_attention_avx512vnni;
 
 static void avx2(mc_kernels *k)
 {
@@ -60,6 +62,7 @@ static void avx2(mc_kernels *k)
     k->activate     = mc_activate_avx2;
     k->add_scaled   = mc_add_scaled_avx2;
     k->kv_write     = mc_kv_write_avx2;
+    k->attention    = mc_attention_avx2;
 }
 
 static void avxvnni(mc_kernels *k)    { (void)k; }
@@ -73,6 +76,7 @@ static void avx512vnni(mc_kernels *k)
     k->activate     = mc_activate_avx512vnni;
     k->add_scaled   = mc_add_scaled_avx512vnni;
     k->kv_write     = mc_kv_write_avx512vnni;
+    k->attention    = mc_attention_avx512vnni;
 }
 
 static void avx512vbmi(mc_kernels *k) { (void)k; }

@@ -122,9 +122,9 @@ typedef struct mc_attention_args {
  *            -inf outside [j0, p]
  *     n = max(m, max s);  c = mc_exp(m - n);  p[j] = mc_exp(s[j] - n);  m = n
  *     l = fmaf(l, c, sum over 16 lanes of the 64 p)
- *     acc[d] = acc[d] * c, then acc[d] = fmaf(p[j], v[j][d], acc[d]) for j = 0 ... 63
+ *     acc[d] = acc[d] * c, then acc[d] = fmaf(p[j], v[j][d], acc[d]) for the visible j in order
  * from m = -inf, l = 0, acc = 0; in the first page c is 0 (mc_exp(-inf)).
- * out[d] = acc[d] * (1.0f / l). */
+ * out[d] = acc[d] * (1.0f / l).  What lies at positions that no row sees does not matter. */
 typedef void mc_attention(const mc_attention_args *args);
 
 typedef struct mc_kernels {

@@ -7,6 +7,8 @@
 typedef struct lanes { __m256 lo, hi; } lanes;
 typedef struct lane_mask { __m256 lo, hi; } lane_mask;
 
+enum { LANES_ACCUMULATORS = 6 };
+
 #include "kernels/lanes/lanes.h"
 
 static inline lanes lanes_set(float x)

@@ -7,6 +7,8 @@
 typedef __m512 lanes;
 typedef __mmask16 lane_mask;
 
+enum { LANES_ACCUMULATORS = 24 };
+
 #include "kernels/lanes/lanes.h"
 
 static inline lanes lanes_set(float x) { return _mm512_set1_ps(x); }

@@ -2,8 +2,9 @@
  *
  * The contracts of kernels.h are written over 16 lanes, whatever a register holds.  So an
  * operation's body stands once, in kernels/lanes/<op>.h, over the functions declared here;
- * kernels/<isa>/lanes.h defines the types lanes and lane_mask, includes this file, and
- * defines the functions.  kernels/<isa>/<op>.c includes that and the body.
+ * kernels/<isa>/lanes.h defines the types lanes and lane_mask and LANES_ACCUMULATORS, how
+ * many sums of lanes a product keeps in registers beside its operands; then it includes
+ * this file and defines the functions.  kernels/<isa>/<op>.c includes that and the body.
  *
  * Arithmetic is IEEE's, lane by lane, ties to even; the payload of a NaN is free. */
 #ifndef MC_LANES_H

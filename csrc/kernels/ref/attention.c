@@ -45,7 +45,8 @@ static void attend(float *out, const float *q, int first, int last, const mc_att
         for (int d = 0; d < a->head_dim; d++) {
             out[d] *= c;
             for (int j = 0; j < MC_PAGE; j++)
-                out[d] = fmaf(s[j], element(values, (size_t)j * padded + d, a->kv), out[d]);
+                if (b * MC_PAGE + j >= first && b * MC_PAGE + j <= last)
+                    out[d] = fmaf(s[j], element(values, (size_t)j * padded + d, a->kv), out[d]);
         }
     }
     for (int d = 0; d < a->head_dim; d++)

@@ -1,0 +1,228 @@
+/* attention.h - attention over lanes: rows of queries share the pages they read.
+ *
+ * Both products of a page are chains over rows of lanes: scores over head_dim, with 64
+ * positions as lanes; outputs over positions, with head_dim as lanes.  So one function,
+ * chain, does both, for up to six query rows at once.  Pages are the outer loop: what a
+ * page adds to a block of rows is computed while the page is in cache. */
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "kernels/lanes/exp.h"
+
+enum {
+    ATTENTION_BLOCK = 48,       /* rows that walk the pages together */
+    ATTENTION_TILE = 6,         /* rows that share a register tile */
+};
+
+typedef struct attention_row {
+    float *out;                 /* (head_dim), the sum so far */
+    const float *q;             /* (head_dim) */
+    int first, last;            /* the positions it sees */
+    float m, l;
+} attention_row;
+
+static inline lanes attention_load(const void *data, size_t i, mc_kv kv)
+{
+    return kv == MC_KV_F32 ? lanes_load((const float *)data + i)
+                           : lanes_load_half((const uint16_t *)data + i);
+}
+
+/* Lanes w ... w + 16 * vectors of chain; the last 16 are n_last. */
+static inline __attribute__((always_inline))
+void chain_tile(float *const *out, const float *const *a, int rows, int n, const void *b,
+                size_t stride, int w, int vectors, int n_last, mc_kv kv)
+{
+    lanes acc[ATTENTION_TILE][4];
+
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors - 1; v++)
+            acc[r][v] = lanes_load(out[r] + w + 16 * v);
+        acc[r][vectors - 1] = lanes_load_first(out[r] + w + 16 * (vectors - 1), n_last);
+    }
+    for (int i = 0; i < n; i++) {
+        lanes row[4];
+        for (int v = 0; v < vectors; v++)
+            row[v] = attention_load(b, i * stride + w + 16 * v, kv);
+        for (int r = 0; r < rows; r++)
+            for (int v = 0; v < vectors; v++)
+                acc[r][v] = lanes_fma(lanes_set(a[r][i]), row[v], acc[r][v]);
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors - 1; v++)
+            lanes_store(out[r] + w + 16 * v, acc[r][v]);
+        lanes_store_first(out[r] + w + 16 * (vectors - 1), acc[r][vectors - 1], n_last);
+    }
+}
+
+static inline __attribute__((always_inline))
+void chain_rows(float *const *out, const float *const *a, int rows, int n, const void *b,
+                size_t stride, int width, mc_kv kv)
+{
+    const int fit = LANES_ACCUMULATORS / rows, vectors = fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+    int w = 0;
+
+    for (; w + 16 * vectors <= width; w += 16 * vectors)
+        chain_tile(out, a, rows, n, b, stride, w, vectors, 16, kv);
+    for (; w < width; w += 16)
+        chain_tile(out, a, rows, n, b, stride, w, 1, width - w < 16 ? width - w : 16, kv);
+}
+
+/* out[r][w] = fmaf(a[r][i], b[i * stride + w], out[r][w]) for i = 0 ... n - 1, for w < width;
+ * b can be read up to the next multiple of 16. */
+static inline __attribute__((always_inline))
+void chain_of(float *const *out, const float *const *a, int rows, int n, const void *b,
+              size_t stride, int width, mc_kv kv)
+{
+    switch (rows) {
+    case 1: chain_rows(out, a, 1, n, b, stride, width, kv); break;
+    case 2: chain_rows(out, a, 2, n, b, stride, width, kv); break;
+    case 3: chain_rows(out, a, 3, n, b, stride, width, kv); break;
+    case 4: chain_rows(out, a, 4, n, b, stride, width, kv); break;
+    case 5: chain_rows(out, a, 5, n, b, stride, width, kv); break;
+    case 6: chain_rows(out, a, 6, n, b, stride, width, kv); break;
+    }
+}
+
+static void chain(float *const *out, const float *const *a, int rows, int n, const void *b,
+                  size_t stride, int width, mc_kv kv)
+{
+    if (kv == MC_KV_F32)
+        chain_of(out, a, rows, n, b, stride, width, MC_KV_F32);
+    else
+        chain_of(out, a, rows, n, b, stride, width, MC_KV_F16);
+}
+
+/* Makes the products s (64) of a page's keys probabilities; positions begin ... end - 1 are
+ * seen.  Returns what the row's sums so far are worth beside them. */
+static float attention_soften(attention_row *row, float *s, int begin, int end,
+                              const mc_attention_args *args)
+{
+    const lanes scale = lanes_set(args->scale), softcap = lanes_set(args->softcap);
+    lanes v[MC_PAGE / 16], largest = lanes_set(row->m), sum = lanes_set(0.0f);
+
+    for (int i = 0; i < MC_PAGE / 16; i++) {
+        v[i] = lanes_mul(lanes_load(s + 16 * i), scale);
+        if (args->softcap != 0.0f)
+            v[i] = lanes_mul(softcap, lanes_tanh(lanes_div(v[i], softcap)));
+        if (begin > 0 || end < MC_PAGE)
+            v[i] = lanes_select(lanes_between(begin - 16 * i, end - 16 * i), v[i],
+                                lanes_set(-INFINITY));
+        largest = lanes_max(v[i], largest);
+    }
+    const float n = lanes_largest(largest), c = mc_exp(row->m - n);
+    for (int i = 0; i < MC_PAGE / 16; i++) {
+        v[i] = lanes_exp(lanes_sub(v[i], lanes_set(n)));
+        sum = lanes_add(sum, v[i]);
+        lanes_store(s + 16 * i, v[i]);
+    }
+    row->m = n;
+    row->l = fmaf(row->l, c, lanes_sum(sum));
+    return c;
+}
+
+static void attention_scale(float *out, float by, int head_dim)
+{
+    const int whole = head_dim / 16 * 16, rest = head_dim - whole;
+    const lanes factor = lanes_set(by);
+
+    for (int d = 0; d < whole; d += 16)
+        lanes_store(out + d, lanes_mul(lanes_load(out + d), factor));
+    if (rest)
+        lanes_store_first(out + whole, lanes_mul(lanes_load_first(out + whole, rest), factor), rest);
+}
+
+/* Adds the values of positions begin ... end - 1 of a page, weighed by p, to n rows. */
+static void attention_add(const attention_row *rows, float (*p)[MC_PAGE], int n, int begin,
+                          int end, const char *page, const mc_attention_args *args)
+{
+    const size_t padded = (size_t)(args->head_dim + 15) / 16 * 16;
+    const size_t element_bytes = args->kv == MC_KV_F32 ? sizeof(float) : sizeof(uint16_t);
+    const char *values = page + args->values_offset + begin * padded * element_bytes;
+    float *out[ATTENTION_TILE];
+    const float *weight[ATTENTION_TILE];
+
+    for (int r = 0; r < n; r++) {
+        out[r] = rows[r].out;
+        weight[r] = p[r] + begin;
+    }
+    chain(out, weight, n, end - begin, values, padded, args->head_dim, args->kv);
+}
+
+/* Adds page b, which each of n rows sees some of. */
+static void attention_page(attention_row *rows, int n, int b, const mc_attention_args *args)
+{
+    const char *page = args->pages[b];
+    float s[ATTENTION_TILE][MC_PAGE], *scores[ATTENTION_TILE];
+    const float *q[ATTENTION_TILE];
+    int begin[ATTENTION_TILE], end[ATTENTION_TILE], all_begin = 0, all_end = MC_PAGE;
+
+    memset(s, 0, n * sizeof s[0]);
+    for (int r = 0; r < n; r++) {
+        scores[r] = s[r];
+        q[r] = rows[r].q;
+        begin[r] = rows[r].first > b * MC_PAGE ? rows[r].first - b * MC_PAGE : 0;
+        end[r] = rows[r].last < (b + 1) * MC_PAGE ? rows[r].last + 1 - b * MC_PAGE : MC_PAGE;
+        all_begin = begin[r] > all_begin ? begin[r] : all_begin;
+        all_end = end[r] < all_end ? end[r] : all_end;
+    }
+    all_end = all_end < all_begin ? all_begin : all_end;
+
+    chain(scores, q, n, args->head_dim, page + args->keys_offset, MC_PAGE, MC_PAGE, args->kv);
+    for (int r = 0; r < n; r++) {
+        const float c = attention_soften(&rows[r], s[r], begin[r], end[r], args);
+        attention_scale(rows[r].out, c, args->head_dim);
+        if (begin[r] < all_begin)
+            attention_add(rows + r, s + r, 1, begin[r], end[r] < all_begin ? end[r] : all_begin,
+                          page, args);
+    }
+    if (all_begin < all_end)
+        attention_add(rows, s, n, all_begin, all_end, page, args);
+    for (int r = 0; r < n; r++)
+        if (all_end < end[r])
+            attention_add(rows + r, s + r, 1, all_end, end[r], page, args);
+}
+
+/* Rows see no less than the rows before them, and start no earlier: those that see some
+ * of a page are neighbours. */
+static void attention_block(attention_row *rows, int n, const mc_attention_args *args)
+{
+    const int first_page = rows[0].first / MC_PAGE, last_page = rows[n - 1].last / MC_PAGE;
+
+    for (int b = first_page; b <= last_page; b++) {
+        int begin = 0, end = n;
+        while (rows[begin].last / MC_PAGE < b)
+            begin++;
+        while (rows[end - 1].first / MC_PAGE > b)
+            end--;
+        for (int tiles = (end - begin + ATTENTION_TILE - 1) / ATTENTION_TILE; tiles; tiles--) {
+            const int height = (end - begin + tiles - 1) / tiles;
+            attention_page(rows + begin, height, b, args);
+            begin += height;
+        }
+    }
+}
+
+static inline void attention_lanes(const mc_attention_args *args)
+{
+    const int n_rows = args->tokens * args->group;
+    attention_row rows[ATTENTION_BLOCK];
+
+    for (int i = 0; i < n_rows; i += ATTENTION_BLOCK) {
+        const int n = n_rows - i < ATTENTION_BLOCK ? n_rows - i : ATTENTION_BLOCK;
+        for (int r = 0; r < n; r++) {
+            const int t = (i + r) / args->group, last = args->position + t;
+            const size_t head = (size_t)((i + r) % args->group) * args->head_dim;
+            rows[r] = (attention_row){
+                .out = args->out + t * args->out_stride + head,
+                .q = args->q + t * args->q_stride + head,
+                .first = args->window && last >= args->window ? last - args->window + 1 : 0,
+                .last = last, .m = -INFINITY, .l = 0.0f,
+            };
+            memset(rows[r].out, 0, args->head_dim * sizeof(float));
+        }
+        attention_block(rows, n, args);
+        for (int r = 0; r < n; r++)
+            attention_scale(rows[r].out, 1.0f / rows[r].l, args->head_dim);
+    }
+}
