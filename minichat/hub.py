@@ -1,0 +1,60 @@
+"""From a model's name to its folder: a path, a folder here, or the Hugging Face cache.
+
+Nothing is downloaded and the network is never asked.
+"""
+import os
+import re
+from pathlib import Path
+
+from .errors import ModelNotFound, NativeError, RequestError
+
+REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+
+
+def resolve(model: str) -> Path:
+    """Returns the folder that a model's name stands for.
+
+    A name with a separator, or starting with . or ~, is a path, or else a repository of the
+    Hub in its cache ("org/name"); any other is a folder here, or else in that cache.
+    Raises ModelNotFound, which says where was looked.
+    """
+    if not model.strip():
+        raise RequestError("model: empty; must be a folder or a name", error="model is required")
+    looked = []
+    try:
+        path = Path(model).expanduser()
+        if path.is_dir():
+            return path
+        looked.append(f"no folder {path}")
+        if REPOSITORY.fullmatch(model):
+            snapshot = in_hub_cache(model)
+            if snapshot:
+                return snapshot
+            looked.append(f"not in the Hugging Face cache {hub_cache()}")
+    except (OSError, RuntimeError, ValueError) as e:     # too long, no such user, a zero byte
+        looked.append(str(getattr(e, "strerror", None) or e))
+    raise ModelNotFound(f"{model!r}: {', '.join(looked)}; give a model's folder, or download it "
+                        f"first: hf download {model if '/' in model else 'ORG/NAME'}",
+                        error=f"model '{model}' not found")
+
+
+def hub_cache() -> Path:
+    """Returns where the Hugging Face tools keep downloaded models."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get("HF_HOME") or f"{base}/huggingface").expanduser() / "hub"
+
+
+def in_hub_cache(name: str) -> Path | None:
+    """Returns the snapshot that the main branch of a repository stands at."""
+    repository = hub_cache() / f"models--{name.replace('/', '--')}"
+    try:
+        revision = (repository / "refs" / "main").read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    snapshot = repository / "snapshots" / revision
+    if not re.fullmatch(r"[\w-]+", revision) or not snapshot.is_dir():
+        raise NativeError(f"{repository}: refs/main says {revision[:40]!r}, which is not there; "
+                          f"download the model again")
+    return snapshot
