@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from ..errors import ModelError, Unsupported
@@ -12,6 +12,7 @@ T = TypeVar("T")
 MAX_SIZE = 2**30        # twice as many rows, gate and up, still count in an int
 MAX_COUNT = 2**12       # layers, heads, head_dim: heads * head_dim counts in an int too
 MAX_NUMBER = 2.0**127   # finite in float32
+FULL, SLIDING = "full_attention", "sliding_attention"      # the layer_types we know
 HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
@@ -37,16 +38,16 @@ class Keys:
         found = reprlib.repr(self.values[key]) if key in self.values else "missing"
         return f"config.json: {self.place}{key}: {found}; {allowed}"
 
-    def size(self, key: str, most: int = MAX_SIZE) -> int:
+    def size(self, key: str, *, least: int = 1, most: int = MAX_SIZE) -> int:
         """Returns a number of elements."""
         value = self.values.get(key)
-        if type(value) is not int or not 1 <= value <= most:
-            self.fail(key, f"an integer from 1 to {most}")
+        if type(value) is not int or not least <= value <= most:
+            self.fail(key, f"an integer from {least} to {most}")
         return value
 
     def count(self, key: str) -> int:
         """Returns a number of layers, of heads or of elements of a head."""
-        return self.size(key, MAX_COUNT)
+        return self.size(key, most=MAX_COUNT)
 
     def number(self, key: str, least: float = 0.0) -> float:
         """Returns a number above least."""
@@ -101,6 +102,22 @@ def read(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Keys:
         raise Unsupported(keys.message("architectures", f"one that ends in {' or '.join(HEADS)}"))
     return keys.without("quantization_config", "is_encoder_decoder", "add_cross_attention",
                         "use_bidirectional_attention")
+
+
+def windows(c: Keys, sliding: Callable[[int], bool]) -> list[int | None]:
+    """Returns each layer's window, None where it sees everything.
+
+    sliding says which layers have one where there is no layer_types.
+    """
+    n = c.count("num_hidden_layers")
+    types = c.values.get("layer_types")
+    if types is None:
+        types = [FULL if not sliding(i) else SLIDING for i in range(n)]
+    if not isinstance(types, list) or len(types) != n:
+        c.fail("layer_types", f"a list of {n} types, one a layer")
+    listed = Keys({f"layer_types[{i}]": kind for i, kind in enumerate(types)}, {}, c.place)
+    slides = [listed.choice(name, {FULL: False, SLIDING: True}) for name in listed.values]
+    return [c.size("sliding_window") if slide else None for slide in slides]
 
 
 def plain(value: Any) -> Any:

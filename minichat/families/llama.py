@@ -1,5 +1,5 @@
 """Llama 2 and 3, and the pieces that most families start from."""
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import rope
@@ -16,24 +16,30 @@ DEFAULTS = {
     "rope_theta": 1e4, "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": False,
 }
 
+
+def per_layer(theirs: Mapping[str, Sequence[str]], prefix: str = "model.layers.{i}.",
+              **how: Any) -> dict[str, Source]:
+    """Returns the sources of tensors that every layer has: the engine's name -> theirs."""
+    return {f"layers.{{i}}.{ours}": Source(tuple(prefix + name for name in names), **how)
+            for ours, names in theirs.items()}
+
+
 TENSORS = {
     "embed": Source(("model.embed_tokens.weight",)),
     "final_norm": Source(("model.norm.weight",)),
     "head": Source(("lm_head.weight",)),
-    **{f"layers.{{i}}.{ours}": Source(tuple(f"model.layers.{{i}}.{name}" for name in theirs))
-       for ours, theirs in {
-        "attn_norm": ["input_layernorm.weight"],
-        "qkv": [f"self_attn.{p}_proj.weight" for p in "qkv"],
-        "qkv_bias": [f"self_attn.{p}_proj.bias" for p in "qkv"],
-        "attn_out": ["self_attn.o_proj.weight"],
-        "attn_out_bias": ["self_attn.o_proj.bias"],
-        "ffn_norm": ["post_attention_layernorm.weight"],
-        "gate_up": ["mlp.gate_proj.weight", "mlp.up_proj.weight"],
-        "gate_up_bias": ["mlp.gate_proj.bias", "mlp.up_proj.bias"],
-        "down": ["mlp.down_proj.weight"],
-        "down_bias": ["mlp.down_proj.bias"],
-    }.items()},
-}
+} | per_layer({
+    "attn_norm": ["input_layernorm.weight"],
+    "qkv": [f"self_attn.{p}_proj.weight" for p in "qkv"],
+    "qkv_bias": [f"self_attn.{p}_proj.bias" for p in "qkv"],
+    "attn_out": ["self_attn.o_proj.weight"],
+    "attn_out_bias": ["self_attn.o_proj.bias"],
+    "ffn_norm": ["post_attention_layernorm.weight"],
+    "gate_up": ["mlp.gate_proj.weight", "mlp.up_proj.weight"],
+    "gate_up_bias": ["mlp.gate_proj.bias", "mlp.up_proj.bias"],
+    "down": ["mlp.down_proj.weight"],
+    "down_bias": ["mlp.down_proj.bias"],
+})
 
 
 def heads(c: Keys) -> tuple[int, int, int]:

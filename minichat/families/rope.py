@@ -7,7 +7,7 @@ are taken in decimal.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
 from typing import Any
 
@@ -19,6 +19,7 @@ from .config import Keys
 from .spec import Rope
 
 Floats = npt.NDArray[np.float32]
+Types = Mapping[str, Callable[[Keys, Keys, Floats], Rope]]      # what a rope_type stands for
 
 DECIMAL = Context(prec=40)
 PI = Decimal("3.14159265358979323846264338327950288419717")
@@ -30,38 +31,39 @@ KNOWN = {"rope_type", "type", "rope_theta", "partial_rotary_factor", "factor",
 
 def read(c: Keys, head_dim: int, layer_type: str | None = None) -> Rope:
     """Returns the rotary positions of a model, or of its layers of one type."""
-    return rope(*parameters(c, layer_type), head_dim)
+    p = parameters(c, layer_type)
+    if "partial_rotary_factor" in p and p.number("partial_rotary_factor") != 1:
+        raise Unsupported(p.message("partial_rotary_factor", "minichat runs 1 in this family"))
+    return rope(c, p, head_dim, TYPES)
 
 
-def parameters(c: Keys, layer_type: str | None = None) -> tuple[Keys, Keys]:
-    """Returns c and what it says about rope: rope_scaling of old, or rope_parameters."""
+def parameters(c: Keys, layer_type: str | None = None) -> Keys:
+    """Returns what c says about rope: in rope_parameters, or in rope_scaling and beside it."""
     key = "rope_scaling" if c.values.get("rope_scaling") else "rope_parameters"
-    if key not in c:
-        return c, Keys({}, {}, c.place)
-    p = c.section(key, {})
-    if layer_type and layer_type in p:
+    p = c.section(key, {}) if key in c else Keys({}, {}, c.place)
+    if layer_type and key == "rope_parameters" and key in c:
         p = p.section(layer_type, {})
-    return c, p
-
-
-def rope(c: Keys, p: Keys, head_dim: int) -> Rope:
-    """Returns the rotary positions that p asks for, where c has what p leaves out."""
     p.values = {key: value for key, value in p.values.items() if value is not None}
     if unknown := sorted(p.values.keys() - KNOWN):
         raise Unsupported(p.message(unknown[0], f"minichat knows {', '.join(sorted(KNOWN))}"))
     for key in ("rope_theta", "partial_rotary_factor"):
         if key not in p and key in c:
             p.values[key] = c.values[key]
+    return p
+
+
+def rope(c: Keys, p: Keys, head_dim: int, types: Types) -> Rope:
+    """Returns the rotary positions that p asks for, where c has what p leaves out."""
+    fraction = p.number("partial_rotary_factor") if "partial_rotary_factor" in p else 1.0
+    dim = int(min(fraction, 2.0) * head_dim)
+    if not 1 <= dim <= head_dim - head_dim % 2:
+        p.values["head_dim * partial_rotary_factor"] = dim
+        p.fail("head_dim * partial_rotary_factor", f"a number of elements to rotate, from 1 to "
+               f"{head_dim - head_dim % 2}")
     kind = "rope_type" if "rope_type" in p else "type"
     p.values.setdefault(kind, "default")
-    fraction = p.number("partial_rotary_factor") if "partial_rotary_factor" in p else 1.0
-    dim = int(head_dim * fraction)
-    if not 1 <= dim <= head_dim - head_dim % 2:
-        p.values.setdefault("partial_rotary_factor", fraction)
-        p.fail("partial_rotary_factor", f"one that rotates 1 to {head_dim - head_dim % 2} "
-               f"of head_dim {head_dim}")
     with localcontext(DECIMAL), np.errstate(all="ignore"):
-        found = p.choice(kind, TYPES)(c, p, powers(p.number("rope_theta", 1.0), dim))
+        found = p.choice(kind, types)(c, p, powers(p.number("rope_theta", 1.0), dim))
     if not all(map(math.isfinite, found.inv_freq + (found.long or found).inv_freq)):
         p.fail("rope_theta", "with its scaling, one whose frequencies are finite")
     return found
@@ -143,7 +145,7 @@ def longrope(c: Keys, p: Keys, wavelengths: Floats) -> Rope:
     return Rope(short.inv_freq, short.attention_factor, long, original)
 
 
-TYPES: dict[str, Callable[[Keys, Keys, Floats], Rope]] = {
+TYPES: Types = {
     "default": default, "linear": linear, "dynamic": dynamic, "llama3": llama3, "yarn": yarn,
     "longrope": longrope,
 }
