@@ -46,10 +46,12 @@ def block_type(name, shape, quantization):
 def blocks(rng, shape, kind):
     """Random blocks of a matrix (rows, k): bytes (rows, k / values * bytes)."""
     values, size, scale_at, deviation = BLOCKS[kind]
-    data = np.frombuffer(rng.bytes(prod(shape) // values * size), np.uint8).reshape(-1, size).copy()
+    count = prod(shape) // values
+    data = np.frombuffer(bytearray(rng.bytes(count * size)), np.uint8).reshape(count, size)
     if kind == TYPES.Q6_K:
         data[:, 192:208] &= 15      # a group's scale is an int8: small and positive
-    data[:, scale_at:scale_at + 2] = np.frombuffer(np.float16(SPREAD / deviation).tobytes(), np.uint8)
+    scale = np.array([SPREAD / deviation], np.float16)
+    data[:, scale_at:scale_at + 2] = scale.view(np.uint8)
     return data.reshape(shape[0], -1)
 
 
