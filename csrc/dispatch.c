@@ -44,6 +44,7 @@ extern mc_activate mc_activate_avx2;
 extern mc_add_scaled mc_add_scaled_avx2;
 extern mc_kv_write mc_kv_write_avx2;
 extern mc_attention mc_attention_avx2;
+extern mc_matmul_q mc_matmul_q8_avx512vnni;
 extern mc_quantize_row mc_quantize_row_avx512vnni;
 extern mc_rmsnorm mc_rmsnorm_avx512vnni;
 extern mc_layernorm mc_layernorm_avx512vnni;
@@ -52,6 +53,7 @@ extern mc_activate mc_activate_avx512vnni;
 extern mc_add_scaled mc_add_scaled_avx512vnni;
 extern mc_kv_write mc_kv_write_avx512vnni;
 extern mc_attention mc_attention_avx512vnni;
+extern mc_matmul_q mc_matmul_q4_avx512vbmi;
 
 static void avx2(mc_kernels *k)
 {
@@ -69,6 +71,7 @@ static void avxvnni(mc_kernels *k)    { (void)k; }
 
 static void avx512vnni(mc_kernels *k)
 {
+    k->matmul_q8    = mc_matmul_q8_avx512vnni;
     k->quantize_row = mc_quantize_row_avx512vnni;
     k->rmsnorm      = mc_rmsnorm_avx512vnni;
     k->layernorm    = mc_layernorm_avx512vnni;
@@ -79,7 +82,11 @@ static void avx512vnni(mc_kernels *k)
     k->attention    = mc_attention_avx512vnni;
 }
 
-static void avx512vbmi(mc_kernels *k) { (void)k; }
+static void avx512vbmi(mc_kernels *k)
+{
+    k->matmul_q4    = mc_matmul_q4_avx512vbmi;
+}
+
 static void amx(mc_kernels *k)        { (void)k; }
 #elif defined(__aarch64__)
 static void neon(mc_kernels *k)       { (void)k; }
