@@ -32,3 +32,4 @@ def aligned(size_t n_bytes, size_t to=64):
 
 include "native/kernels.pxi"
 include "native/pack.pxi"
+include "native/sample.pxi"
