@@ -1,0 +1,26 @@
+"""python -m benchmarks.pipeline.bench_prefill FOLDER: tokens/s of reading a new prompt.
+
+By the model's own figures, and (wall) with all that surrounds them: template, tokenizer, the
+first token's way out."""
+from statistics import median
+
+from benchmarks.harness import emit, machine
+from benchmarks.pipeline.chats import ask, fitted, name, opened, parser
+
+
+def main():
+    args = parser(__doc__, tokens=[128, 512], rounds=3).parse_args()
+    model = opened(args)
+    for tokens in args.tokens:
+        prompt, facts, answers = fitted(model, tokens, args.threads), machine(), []
+        for _ in range(args.rounds):
+            answers.append(ask(model, prompt(), args.threads))
+            if answers[-1].last.get("prompt_eval_cached_count"):
+                raise SystemExit("a prompt was found in the cache")
+        own = median(tokens / answer.last["prompt_eval_duration"] * 1e9 for answer in answers)
+        wall = median(tokens / answer.total_s for answer in answers)
+        emit(name("prefill", args, tokens), {"tokens/s": own, "wall tokens/s": wall}, facts)
+
+
+if __name__ == "__main__":
+    main()
