@@ -16,7 +16,7 @@ static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 mc_status mc_model_init(mc_model *model, const char *isa)
 {
     if (mc_kernels_init(&model->kernels, isa))
-        return mc_fail(MC_BAD_REQUEST, "MINICHAT_ISA: '%s'; this machine runs others only", isa);
+        return mc_fail(MC_BAD_REQUEST, "ISA %s: this machine does not run it", isa);
     model->page_bytes = 0;
     for (int i = 0; i < model->n_layers; i++) {
         mc_attention_block *block = &model->layers[i].attention;

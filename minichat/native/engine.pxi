@@ -109,7 +109,9 @@ cdef class Model:
             m.ropes[i] = self.rope_table(ropes[i])
         for i in range(m.n_layers):
             m.layers[i] = self.layer(weights, f"layers.{i}.", a.layers[i], ropes)
-        check(mc_model_init(m, NULL if isa is None else isa.encode()))
+        name = None if isa is None else isa.encode()
+        if mc_model_init(m, NULL if name is None else <const char *>name) != MC_OK:
+            raise errors.RequestError(f"MINICHAT_ISA: {isa!r}; this machine runs {', '.join(isas())}")
 
     def __dealloc__(self):
         free(self.m.layers)
