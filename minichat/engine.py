@@ -222,8 +222,8 @@ class Engine:
         _engines.add(self)
 
     @property
-    def busy(self) -> bool:
-        return bool(self._arrived or self._running)
+    def closed(self) -> bool:
+        return self._closed
 
     def check_process(self) -> None:
         if os.getpid() != self.process:

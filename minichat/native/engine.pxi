@@ -127,6 +127,10 @@ cdef class Model:
         """Bytes of a page of the cache: PAGE positions of every layer."""
         return self.m.page_bytes
 
+    def workspace_bytes(self, int max_tokens, int max_logits=1):
+        """Bytes of the memory of a step."""
+        return mc_workspace_bytes(&self.m, max_tokens, max_logits)
+
     cdef mc_matrix matrix(self, weights, str name) except *:
         cdef mc_matrix w
         tensor = weights[name]

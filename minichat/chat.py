@@ -1,0 +1,255 @@
+"""The pipeline: request -> prompt -> tokens -> engine -> tokens -> text -> chunks."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import chunks, cpus, sample
+from .chunks import Chunk, Clock, Counts
+from .engine import STEP_TOKENS, End, Engine, Run, Token, Work
+from .errors import MinichatError, RequestError
+from .families.spec import Family
+from .fit import fit
+from .prompt import Template
+from .request import Message, Options, Request
+from .text import Part, Splitter, opens_thinking
+from .tokens import Tokenizer
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a request became: ids, and what had to go."""
+    ids: tuple[int, ...]
+    inside_thinking: bool
+    dropped_messages: int
+
+
+class Model:
+    """A loaded model, made by minichat.load().  Use it in a `with`, or close() it."""
+
+    def __init__(self, name: str, *, template: Template | None, tokenizer: Tokenizer,
+                 family: Family, engine: Engine, generation_config: Mapping[str, Any],
+                 config: Mapping[str, Any], long_after: int | None, size_bytes: int):
+        self.name, self.family, self.engine = name, family, engine
+        self.template, self.tokenizer = template, tokenizer
+        self.generation_config = generation_config
+        self.context = engine.model.architecture.max_position_embeddings
+        self.end = tokenizer.end_tokens(generation_config, config, family.stop)
+        self.long_after, self.size_bytes = long_after, size_bytes
+        self._release: Callable[[], None] | None = None
+
+    def pinned(self, name: str, release: Callable[[], None]) -> Model:
+        """Returns a handle on the same model whose close() calls release, once."""
+        handle = copy.copy(self)
+        handle.name, handle._release = name, release
+        return handle
+
+    def chat(self, messages: Sequence[Mapping[str, Any]] | None = None, *,
+             tools: Sequence[Any] | None = None, format: str | Mapping[str, Any] | None = None,
+             options: Mapping[str, Any] | None = None, stream: bool = True,
+             think: bool | str | None = None, truncate: bool | None = None,
+             shift: bool | None = None, logprobs: bool | None = None,
+             top_logprobs: int | None = None, template: str | None = None,
+             strict: bool = False) -> Any:
+        """Answers a chat: a ChatStream of chunks, or with stream=False one Chunk.
+
+        The arguments are minichat.chat's, and so are the errors.
+
+            with minichat.load("path/to/folder") as model:
+                for chunk in model.chat([{"role": "user", "content": "Hi!"}]):
+                    print(chunk.message.content, end="", flush=True)
+        """
+        clock = Clock()
+        request = Request.parse(self.name, messages, tools=tools, format=format, options=options,
+                                stream=stream, think=think, truncate=truncate, shift=shift,
+                                logprobs=logprobs, top_logprobs=top_logprobs, template=template,
+                                strict=strict)
+        if not request.messages:
+            return ChatStream.of(chunks.last(request.model, "load", clock), request.stream)
+        return self.answer(request, clock)
+
+    def answer(self, request: Request, clock: Clock,
+               on_close: Callable[[], None] | None = None) -> ChatStream | Chunk:
+        """Starts a checked request; on_close is called once, when its stream is over."""
+        try:
+            work, prompt, options = self.work(request)
+        except BaseException:
+            if on_close is not None:
+                on_close()
+            raise
+        run = Run(self.engine, work)
+        stream = ChatStream(answer(self, request, clock, run, prompt, options), run, on_close)
+        return stream if request.stream else chunks.join(stream)
+
+    def close(self) -> None:
+        """Lets go of the model: it is unloaded when nobody else holds it."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def prompt(self, request: Request, num_ctx: int) -> Prompt:
+        """Renders and encodes the messages that fit in num_ctx with one token to spare."""
+        template = Template(request.template, self.tokenizer.special_tokens) \
+            if request.template is not None else self.template
+        if template is None:
+            raise RequestError(
+                f"{self.name}: no chat template; add chat_template.jinja to its folder, or give "
+                "template=, for a model that just goes on writing "
+                "'{{ bos_token }}{{ messages[-1].content }}'")
+        prefill = request.messages[-1].role == "assistant"
+        rendered: dict[int, tuple[str, tuple[int, ...]]] = {}
+
+        def count(messages: list[Message]) -> int:
+            text = template.render([m.to_dict() for m in messages],
+                                   add_generation_prompt=not prefill,
+                                   continue_final_message=prefill,
+                                   **self.thinking_arguments(request, template))
+            ids = tuple(self.tokenizer.encode(text))
+            rendered[len(messages)] = text, ids
+            return len(ids)
+
+        messages, dropped = fit(request.messages, count, num_ctx - 1, truncate=request.truncate)
+        text, ids = rendered[len(messages)]
+        if not ids:
+            raise RequestError("messages: the prompt is empty; the model needs one token at least")
+        return Prompt(ids, opens_thinking(text, self.family.thinking), dropped)
+
+    def thinking_arguments(self, request: Request, template: Template) -> dict[str, Any]:
+        """What the template is told about thinking: nothing, unless the request says so."""
+        if request.think is None:
+            return {}
+        switch = "enable_thinking" in template.source
+        if request.think and not switch and self.family.thinking is None:
+            request.refuse_thinking()
+        level = {"reasoning_effort": request.think} if isinstance(request.think, str) else {}
+        return {"enable_thinking": bool(request.think), **level}
+
+    def work(self, request: Request) -> tuple[Work, Prompt, Options]:
+        """Everything that a request needs before the engine starts: what is wrong is raised here."""
+        options = Options.layered(self.generation_config, request.options or {})
+        num_ctx = options.num_ctx or self.context
+        if num_ctx > self.context:
+            raise RequestError(f"options.num_ctx: found {num_ctx}; {self.context} at most, "
+                               "which is what the model was made for")
+        prompt = self.prompt(request, num_ctx)
+        sampler = sample.sampler(options, self.engine.model.vocab_size, num_ctx=num_ctx,
+                                 logprobs=request.logprobs, top_logprobs=request.top_logprobs)
+        sampler.prompt(prompt.ids)
+        most = 10 * num_ctx             # the endpoint's bound on any answer
+        work = Work(
+            prompt=prompt.ids, sampler=sampler, end=self.end, num_ctx=num_ctx,
+            num_predict=min(options.num_predict, most) if options.num_predict >= 0 else most,
+            num_keep=self.num_keep(options, prompt), shift=request.shift,
+            num_thread=options.num_thread or cpus.available(),
+            num_batch=options.num_batch or STEP_TOKENS, long_after=self.long_after)
+        return work, prompt, options
+
+    def num_keep(self, options: Options, prompt: Prompt) -> int:
+        """Positions that a shift spares: a BOS that the template writes comes on top."""
+        if options.num_keep < 0:
+            return len(prompt.ids)
+        bos = self.tokenizer.special_tokens.get("bos_token")
+        return options.num_keep + (bos is not None and prompt.ids[0] == self.tokenizer.token_id(bos))
+
+
+class ChatStream(Iterator[Chunk]):
+    """The answer as it comes: chunks, the last one with done=True.
+
+    close(), leaving a `with`, or an exception in the reader ends the sequence at once.
+    """
+
+    def __init__(self, made: Iterator[Chunk], run: Run | None = None,
+                 on_close: Callable[[], None] | None = None):
+        self._chunks, self._run, self._on_close = made, run, on_close
+
+    @classmethod
+    def of(cls, only: Chunk, stream: bool) -> ChatStream | Chunk:
+        """Returns a stream of one chunk, or without stream the chunk."""
+        return cls(iter([only])) if stream else only
+
+    def __next__(self) -> Chunk:
+        try:
+            return next(self._chunks)
+        except BaseException:           # StopIteration among them
+            self.close()
+            raise
+
+    def __enter__(self) -> ChatStream:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the answer; what it held is free at the engine's next step."""
+        if self._run is not None:
+            self._run.close()
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
+
+
+def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Prompt,
+           options: Options) -> Iterator[Chunk]:
+    """Yields the chunks of one answer."""
+    family, tokenizer = model.family, model.tokenizer
+    decoder = tokenizer.decoder(keep=family.thinking or ())
+    splitter = Splitter(options.stop, family.thinking, prompt.inside_thinking)
+    held: list[chunks.Logprob] = []         # of tokens whose text is not out yet
+    eval_count, last, reason = 0, None, "length"
+
+    def emit(parts: list[Part]) -> Iterator[Chunk]:
+        nonlocal held
+        for part in parts:
+            text = {"thinking": part.text} if part.kind == "thinking" else {"content": part.text}
+            yield chunks.chunk(request.model, **text, logprobs=held)
+            held = []
+
+    for item in run if run.work.num_predict else ():
+        if isinstance(item, End):
+            reason = item.done_reason
+            break
+        eval_count, last = eval_count + 1, item
+        if item.id in model.end:
+            continue
+        if item.logprob is not None:
+            held.append(logprob(tokenizer, item, request.top_logprobs))
+        ended = eval_count == run.work.num_predict      # the limit comes before a stop string
+        parts = splitter.push(decoder.push(item.id))
+        if splitter.stopped and not ended:
+            reason, held = "stop", held if parts else []
+        yield from emit(parts)
+        if splitter.stopped:
+            break
+    run.close()
+    if not splitter.stopped:
+        yield from emit(splitter.push(decoder.finish()))
+        if not splitter.stopped:
+            yield from emit(splitter.finish())
+    if last is not None:
+        clock.add("prompt_eval", last.prompt_ns)
+        clock.add("eval", last.eval_ns)
+    yield chunks.last(request.model, reason, clock, Counts(
+        prompt_eval_count=len(prompt.ids), prompt_eval_cached_count=run.cached,
+        eval_count=eval_count, dropped_messages=prompt.dropped_messages,
+        shifted_tokens=last.shifted_tokens if last else 0), logprobs=held)
+
+
+def logprob(tokenizer: Tokenizer, token: Token, top: int) -> chunks.Logprob:
+    def entry(id: int, value: float) -> tuple[str, float, bytes]:
+        spelled = tokenizer.token_bytes(id)
+        return spelled.decode(errors="replace"), value, spelled
+
+    return chunks.logprob(*entry(token.id, token.logprob),
+                          [entry(*each) for each in token.top] if top else None)

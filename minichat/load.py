@@ -1,0 +1,60 @@
+"""A model's folder -> a Model: configuration, tokenizer, packed weights, engine."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import _native, cpus, families, memory, weights
+from .chat import Model
+from .checkpoint import Checkpoint
+from .engine import STEP_TOKENS, Engine
+from .errors import OutOfMemory
+from .prompt import Template
+from .tokens import Tokenizer
+
+Progress = Callable[[str, int, int], object]
+
+# Of the memory that is left beside the weights; the rest is the host program's.
+CACHE_SHARE = 0.75
+
+
+def load(path: Path, quantization: str, progress: Progress | None = None) -> Model:
+    """Loads the model in the folder path, packing its weights if that was not done before.
+
+    progress(stage, done, total) is told how far it is, in bytes.  MINICHAT_ISA in the
+    environment forces an instruction set.
+    """
+    checkpoint = Checkpoint.open(path)
+    family = families.family(checkpoint.model_type)
+    architecture = family.architecture(checkpoint.config)
+    with ThreadPoolExecutor(1) as pool:         # a large vocabulary takes a second
+        opened = pool.submit(Tokenizer.open, checkpoint.tokenizer_json,
+                             checkpoint.tokenizer_config, architecture.vocab_size)
+        packed = weights.load(checkpoint, family, architecture, quantization, progress=progress,
+                              threads=cpus.available())
+        tokenizer = opened.result()
+    native = _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16",
+                           isa=os.environ.get("MINICHAT_ISA") or None)
+    template = None if checkpoint.chat_template is None else \
+        Template(checkpoint.chat_template, tokenizer.special_tokens)
+    ropes = [layer.mixer.rope for layer in architecture.layers if layer.mixer.rope]
+    return Model(path.name, template=template, tokenizer=tokenizer, family=family,
+                 engine=Engine(native, page_limit(native, packed.n_bytes)),
+                 generation_config=checkpoint.generation_config, config=checkpoint.config,
+                 long_after=next((rope.long_after for rope in ropes if rope.long), None),
+                 size_bytes=packed.n_bytes)
+
+
+def page_limit(native: _native.Model, weight_bytes: int) -> int:
+    """Returns how many pages of the cache the memory that is left can hold."""
+    available = memory.available()
+    if available is None:
+        return 1 << 30
+    left = available - weight_bytes - native.workspace_bytes(STEP_TOKENS)
+    pages = int(left * CACHE_SHARE) // native.page_bytes
+    if pages < 1:
+        raise OutOfMemory(f"the cache: {available} bytes of memory are available, {weight_bytes} "
+                          "are the weights'; a smaller quantization leaves room")
+    return pages

@@ -1,0 +1,144 @@
+"""Which models are in memory: loaded once however many ask, kept for keep_alive.
+
+A model stays while a chat runs on it or a load() pins it, and keep_alive seconds after the
+last chat.  A request without keep_alive leaves the last one in force.
+"""
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from .chat import Model
+
+KEEP_ALIVE_S = 300.0
+Key = tuple[Path, str]              # a folder's real path, a quantization
+
+
+@dataclass(eq=False)
+class Resident:
+    key: Key
+    model: Model | None = None      # None while it is being loaded
+    error: BaseException | None = None
+    users: int = 0                  # chats that run, and pins
+    keep_alive: float = KEEP_ALIVE_S
+    idle_since: float = field(default_factory=time.monotonic)
+
+    @property
+    def expires(self) -> float:
+        """When it may go, on the monotonic clock; inf while it is in use."""
+        return math.inf if self.users or self.model is None else self.idle_since + self.keep_alive
+
+
+class Residency:
+    """The models of this process."""
+
+    def __init__(self) -> None:
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """A child of fork has neither the engines' threads nor a right to the parent's locks."""
+        self._changed = threading.Condition()
+        self._residents: dict[Key, Resident] = {}
+        self._keeper: threading.Thread | None = None
+
+    def acquire(self, key: Key, load: Callable[[], Model], keep_alive: float | None) -> Resident:
+        """Returns the resident of key, loaded if need be, with one user more."""
+        with self._changed:
+            while True:
+                resident = self._residents.get(key)
+                if resident is None or (resident.model and resident.model.engine.closed):
+                    resident = self._residents[key] = Resident(key)
+                    break
+                resident.users += 1
+                while resident.model is None and resident.error is None:
+                    self._changed.wait()
+                if resident.error is not None:
+                    raise resident.error
+                self._set(resident, keep_alive)
+                return resident
+            resident.users += 1
+        try:
+            model = load()
+        except BaseException as error:
+            with self._changed:
+                resident.error = error
+                del self._residents[key]
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            resident.model = model
+            self._set(resident, keep_alive)
+            self._changed.notify_all()
+        return resident
+
+    def release(self, resident: Resident) -> None:
+        """One user less; the last one starts the clock of keep_alive."""
+        with self._changed:
+            resident.users -= 1
+            resident.idle_since = time.monotonic()
+            if self._keeper is None and resident.expires < math.inf:
+                self._keeper = threading.Thread(target=self._keep, name="minichat-keeper",
+                                                daemon=True)
+                self._keeper.start()
+            self._changed.notify_all()
+        if resident.keep_alive == 0:
+            self._close_expired()
+
+    def unload(self, path: Path, quantization: str | None) -> None:
+        """Lets the model in path go as soon as nobody uses it; None: in every quantization."""
+        with self._changed:
+            for key, resident in self._residents.items():
+                if key[0] == path and quantization in (None, key[1]):
+                    resident.keep_alive = 0.0
+        self._close_expired()
+
+    def ps(self) -> list[dict[str, Any]]:
+        with self._changed:
+            there = [r for r in self._residents.values() if r.model is not None]
+            return [describe(r) for r in there]
+
+    def _set(self, resident: Resident, keep_alive: float | None) -> None:
+        if keep_alive is not None:
+            resident.keep_alive = keep_alive
+
+    def _close_expired(self) -> None:
+        now = time.monotonic()
+        with self._changed:
+            expired = [r for r in self._residents.values() if r.expires <= now]
+            for resident in expired:
+                del self._residents[resident.key]
+        for resident in expired:
+            resident.model.engine.close()
+
+    def _keep(self) -> None:
+        """Sleeps until something expires; ends when nothing will."""
+        while True:
+            self._close_expired()
+            with self._changed:
+                soonest = min((r.expires for r in self._residents.values()), default=math.inf)
+                if soonest == math.inf:
+                    self._keeper = None
+                    return
+                self._changed.wait(min(max(soonest - time.monotonic(), 0), threading.TIMEOUT_MAX))
+
+
+def describe(resident: Resident) -> dict[str, Any]:
+    """What ps() says of a model: the fields of the endpoint's /api/ps."""
+    model = resident.model
+    left = resident.expires - time.monotonic() if not resident.users else resident.keep_alive
+    try:
+        expires_at = (datetime.now(UTC) + timedelta(seconds=left)).isoformat().replace("+00:00", "Z")
+    except OverflowError:           # for ever
+        expires_at = None
+    return {"name": model.name, "model": model.name, "size": model.size_bytes,
+            "details": {"family": model.family.model_type, "quantization_level": resident.key[1],
+                        "parameter_size": model.engine.model.architecture.n_params},
+            "expires_at": expires_at, "context_length": model.context}
