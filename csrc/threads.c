@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { SPINS_AWAKE = 20000, SPINS_BARRIER = 20000 };
+enum { SPINS_AWAKE = 5000, SPINS_BARRIER = 1000 };
 
 struct mc_team {
     int size;

@@ -33,3 +33,4 @@ def aligned(size_t n_bytes, size_t to=64):
 include "native/kernels.pxi"
 include "native/pack.pxi"
 include "native/sample.pxi"
+include "native/engine.pxi"
