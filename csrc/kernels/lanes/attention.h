@@ -93,32 +93,37 @@ static void chain(float *const *out, const float *const *a, int rows, int n, con
         chain_of(out, a, rows, n, b, stride, width, MC_KV_F16);
 }
 
-/* Makes the products s (64) of a page's keys probabilities; positions begin ... end - 1 are
- * seen.  Returns what the row's sums so far are worth beside them. */
-static float attention_soften(attention_row *row, float *s, int begin, int end,
-                              const mc_attention_args *args)
+/* Makes scores of a row's products s (64) with a page's keys, of which it sees positions
+ * begin ... end - 1.  Returns the largest score so far. */
+static inline float attention_score(float *s, float m, int begin, int end,
+                                    const mc_attention_args *args)
 {
     const lanes scale = lanes_set(args->scale), softcap = lanes_set(args->softcap);
-    lanes v[MC_PAGE / 16], largest = lanes_set(row->m), sum = lanes_set(0.0f);
+    lanes largest = lanes_set(m);
 
-    for (int i = 0; i < MC_PAGE / 16; i++) {
-        v[i] = lanes_mul(lanes_load(s + 16 * i), scale);
+    for (int i = 0; i < MC_PAGE; i += 16) {
+        lanes v = lanes_mul(lanes_load(s + i), scale);
         if (args->softcap != 0.0f)
-            v[i] = lanes_mul(softcap, lanes_tanh(lanes_div(v[i], softcap)));
+            v = lanes_mul(softcap, lanes_tanh(lanes_div(v, softcap)));
         if (begin > 0 || end < MC_PAGE)
-            v[i] = lanes_select(lanes_between(begin - 16 * i, end - 16 * i), v[i],
-                                lanes_set(-INFINITY));
-        largest = lanes_max(v[i], largest);
+            v = lanes_select(lanes_between(begin - i, end - i), v, lanes_set(-INFINITY));
+        largest = lanes_max(v, largest);
+        lanes_store(s + i, v);
     }
-    const float n = lanes_largest(largest), c = mc_exp(row->m - n);
-    for (int i = 0; i < MC_PAGE / 16; i++) {
-        v[i] = lanes_exp(lanes_sub(v[i], lanes_set(n)));
-        sum = lanes_add(sum, v[i]);
-        lanes_store(s + 16 * i, v[i]);
+    return lanes_largest(largest);
+}
+
+/* Makes scores s (64) shares of exp(m), and returns their sum. */
+static inline float attention_soften(float *s, float m)
+{
+    lanes sum = lanes_set(0.0f);
+
+    for (int i = 0; i < MC_PAGE; i += 16) {
+        const lanes p = lanes_exp_bounded(lanes_sub(lanes_load(s + i), lanes_set(m)));
+        sum = lanes_add(sum, p);
+        lanes_store(s + i, p);
     }
-    row->m = n;
-    row->l = fmaf(row->l, c, lanes_sum(sum));
-    return c;
+    return lanes_sum(sum);
 }
 
 static void attention_scale(float *out, float by, int head_dim)
@@ -155,6 +160,7 @@ static void attention_page(attention_row *rows, int n, int b, const mc_attention
     const char *page = args->pages[b];
     float s[ATTENTION_TILE][MC_PAGE], *scores[ATTENTION_TILE];
     const float *q[ATTENTION_TILE];
+    float before[16] = { 0 }, m[16] = { 0 }, c[16];
     int begin[ATTENTION_TILE], end[ATTENTION_TILE], all_begin = 0, all_end = MC_PAGE;
 
     memset(s, 0, n * sizeof s[0]);
@@ -170,8 +176,13 @@ static void attention_page(attention_row *rows, int n, int b, const mc_attention
 
     chain(scores, q, n, args->head_dim, page + args->keys_offset, MC_PAGE, MC_PAGE, args->kv);
     for (int r = 0; r < n; r++) {
-        const float c = attention_soften(&rows[r], s[r], begin[r], end[r], args);
-        attention_scale(rows[r].out, c, args->head_dim);
+        before[r] = rows[r].m;
+        m[r] = rows[r].m = attention_score(s[r], rows[r].m, begin[r], end[r], args);
+    }
+    lanes_store(c, lanes_exp_bounded(lanes_sub(lanes_load(before), lanes_load(m))));
+    for (int r = 0; r < n; r++) {
+        rows[r].l = fmaf(rows[r].l, c[r], attention_soften(s[r], m[r]));
+        attention_scale(rows[r].out, c[r], args->head_dim);
         if (begin[r] < all_begin)
             attention_add(rows + r, s + r, 1, begin[r], end[r] < all_begin ? end[r] : all_begin,
                           page, args);

@@ -4,7 +4,8 @@
 
 #include "kernels/exp.h"
 
-static inline lanes lanes_exp(lanes x)
+/* No lane is above MC_EXP_HI. */
+static inline lanes lanes_exp_bounded(lanes x)
 {
     const lanes n = lanes_rint(lanes_mul(x, lanes_set(1.44269504088896341f)));
     lanes r = lanes_fma(n, lanes_set(-0.693359375f), x);
@@ -16,9 +17,13 @@ static inline lanes lanes_exp(lanes x)
     y = lanes_fma(y, r, lanes_set(1.6666665459e-1f));
     y = lanes_fma(y, r, lanes_set(5.0000001201e-1f));
     y = lanes_add(lanes_fma(y, lanes_mul(r, r), r), lanes_set(1.0f));
-    y = lanes_ldexp(y, n);
-    y = lanes_select(lanes_less(x, lanes_set(MC_EXP_LO)), lanes_set(0.0f), y);
-    return lanes_select(lanes_less(lanes_set(MC_EXP_HI), x), lanes_set(INFINITY), y);
+    return lanes_select(lanes_less(x, lanes_set(MC_EXP_LO)), lanes_set(0.0f), lanes_ldexp(y, n));
+}
+
+static inline lanes lanes_exp(lanes x)
+{
+    const lane_mask above = lanes_less(lanes_set(MC_EXP_HI), x);
+    return lanes_select(above, lanes_set(INFINITY), lanes_exp_bounded(x));
 }
 
 static inline lanes lanes_silu(lanes x)
