@@ -61,8 +61,12 @@ class Tokenizer:
 
     @classmethod
     def open(cls, path: Path, config: Mapping[str, Any] | None = None,
-             vocab_size: int | None = None) -> Tokenizer:
-        """Reads tokenizer.json.  config is tokenizer_config.json; vocab_size the embedding's rows."""
+             vocab_size: int | None = None, model_type: str | None = None) -> Tokenizer:
+        """Reads tokenizer.json.
+
+        config is tokenizer_config.json; vocab_size the rows of the embedding; model_type that
+        of config.json, on which depends whose word counts.
+        """
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
@@ -70,7 +74,14 @@ class Tokenizer:
         except UnicodeDecodeError as error:
             raise ModelError(f"{path}: no UTF-8 at byte {error.start}; must be JSON") from error
         library = _call(path, "no tokenizer", tokenizers.Tokenizer.from_str, text)
-        tokenizer = cls(library, path, vocab_size, special_tokens(config or {}))
+        config = config or {}
+        if model_type in (None, "llama") and _rebuilt(library, config):
+            scheme = "always" if config.get("legacy") else "first"
+            if config.get("add_prefix_space") is False:
+                scheme = "never"
+            library.normalizer = None
+            library.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace("▁", scheme, split=False)
+        tokenizer = cls(library, path, vocab_size, special_tokens(config))
         tokenizer._check_fits()
         return tokenizer
 
@@ -223,6 +234,14 @@ def _call(path: Path, what: str, call: Callable[..., T], *args: Any, **kwargs: A
         raise
     except BaseException as error:
         raise ModelError(f"{path}: {what}: {error}") from error
+
+
+def _rebuilt(library: tokenizers.Tokenizer, config: Mapping[str, Any]) -> bool:
+    """Whether transformers keeps only the vocabulary of a tokenizer.json and cuts words in the
+    way of a LlamaTokenizer: models were trained and are measured with what it does."""
+    return (config.get("tokenizer_class") in ("LlamaTokenizer", "LlamaTokenizerFast")
+            and isinstance(library.model, tokenizers.models.BPE)
+            and isinstance(library.decoder, tokenizers.decoders.Sequence))
 
 
 def _spelling_of(library: tokenizers.Tokenizer, path: Path) -> Spelling:
