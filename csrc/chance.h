@@ -11,11 +11,10 @@
 /* 2^40, the weight of the likeliest: a sum of 2^23 weights stays below 2^63. */
 #define MC_WEIGHT_ONE 1099511627776.0
 
-/* exp(x) in units of 1 / MC_WEIGHT_ONE, rounded to the nearest, for x <= 0. */
-static inline uint64_t mc_weight(double x)
+/* exp(x) in units of 1 / MC_WEIGHT_ONE, rounded to the nearest, for -40 <= x <= 0. */
+static inline uint64_t mc_exp_units(double x)
 {
     const double round = 6755399441055744.0;    /* 1.5 * 2^52: adding it rounds to integers */
-    x = x < -40.0 ? -40.0 : x;                  /* there the weight is 0 already */
     const double n = (x * 1.4426950408889634 + round) - round;
     const double r = (x - n * 0.693145751953125) - n * 1.4286068203094172e-6;
     double y = 1.0 / 40320.0;
@@ -36,6 +35,25 @@ static inline uint64_t mc_weight(double x)
     const double units = y * power + round;
     memcpy(&bits, &units, sizeof bits);
     return bits & ((UINT64_C(1) << 51) - 1);
+}
+
+/* Below -40 a weight is 0, and so it is at -40. */
+static inline double mc_clamp(double x) { return x < -40.0 ? -40.0 : x; }
+
+/* The weight of a logit x <= best. */
+static inline uint64_t mc_weight(float x, double best) { return mc_exp_units(mc_clamp(x - best)); }
+
+enum { MC_WEIGHTS = 32 };
+
+/* The weights of as many logits at a temperature: loops that compilers turn into vectors. */
+static inline void mc_weigh(uint64_t w[MC_WEIGHTS], const float x[MC_WEIGHTS], double best,
+                            double temperature)
+{
+    double scaled[MC_WEIGHTS];
+    for (int i = 0; i < MC_WEIGHTS; i++)
+        scaled[i] = mc_clamp((x[i] - best) / temperature);
+    for (int i = 0; i < MC_WEIGHTS; i++)
+        w[i] = mc_exp_units(scaled[i]);
 }
 
 /* log(x), x > 0: 2 atanh((m - 1) / (m + 1)) + e log 2, m within a factor of sqrt 2 of 1. */
@@ -67,7 +85,8 @@ static inline uint64_t mc_mix(uint64_t x)
 
 static inline uint64_t mc_random(uint64_t seed, uint64_t place)
 {
-    return mc_mix(mc_mix(seed + UINT64_C(0x9e3779b97f4a7c15)) + (place + 1) * UINT64_C(0x9e3779b97f4a7c15));
+    const uint64_t step = UINT64_C(0x9e3779b97f4a7c15);     /* 2^64 over the golden ratio */
+    return mc_mix(mc_mix(seed + step) + (place + 1) * step);
 }
 
 /* a * b / 2^64 */

@@ -109,23 +109,28 @@ static double best_logit(const mc_sampler *s, int n)
     return logit_of(best);
 }
 
-static uint64_t total_weight(const mc_sampler *s, int n, double best)
+/* Writes the weights of n candidates into the heap; returns their sum. */
+static uint64_t weigh(mc_sampler *s, int n, double best, double temperature)
 {
+    float x[MC_WEIGHTS];
     uint64_t total = 0;
-    for (int i = 0; i < n; i++)
-        total += mc_weight(logit_of(s->keys[i]) - best);
+    for (int base = 0; base < n; base += MC_WEIGHTS) {
+        for (int i = 0; i < MC_WEIGHTS; i++)
+            x[i] = base + i < n ? logit_of(s->keys[base + i]) : -INFINITY;
+        mc_weigh(s->heap + base, x, best, temperature);
+        for (int i = 0; i < MC_WEIGHTS; i++)
+            total += s->heap[base + i];
+    }
     return total;
 }
 
 static int keep_typical_p(mc_sampler *s, int n, double p)
 {
     const double best = best_logit(s, n);
-    const double total = (double)total_weight(s, n, best), log_total = mc_log(total / MC_WEIGHT_ONE);
+    const double total = (double)weigh(s, n, best, 1.0), log_total = mc_log(total / MC_WEIGHT_ONE);
     double mean = 0.0;
-    for (int i = 0; i < n; i++) {
-        const double x = logit_of(s->keys[i]) - best;
-        mean += (double)mc_weight(x) * (log_total - x);
-    }
+    for (int i = 0; i < n; i++)
+        mean += (double)s->heap[i] * (log_total - (logit_of(s->keys[i]) - best));
     mean /= total;
     for (int i = 0; i < n; i++) {
         const double surprise = log_total - (logit_of(s->keys[i]) - best);
@@ -135,7 +140,7 @@ static int keep_typical_p(mc_sampler *s, int n, double p)
     uint64_t cut = 0, sum = 0;
     for (int left = n; left > 0 && (double)sum <= p * total; left--) {
         cut = pop(s->heap, left);
-        sum += mc_weight(logit_of(s->keys[id_of(cut)]) - best);
+        sum += mc_weight(logit_of(s->keys[id_of(cut)]), best);
     }
     int kept = 0;
     for (int i = 0; i < n; i++) {
@@ -148,12 +153,12 @@ static int keep_typical_p(mc_sampler *s, int n, double p)
 
 static int keep_top_p(mc_sampler *s, int n, double p)
 {
-    const double best = best_logit(s, n), total = (double)total_weight(s, n, best);
+    const double best = best_logit(s, n), total = (double)weigh(s, n, best, 1.0);
     uint64_t cut = 0, sum = 0;
     fill_heap(s, n);
     for (int left = n; left > 0 && (sum == 0 || (double)sum < p * total); left--) {
         cut = pop(s->heap, left);
-        sum += mc_weight(logit_of(cut) - best);
+        sum += mc_weight(logit_of(cut), best);
     }
     return keep_from(s, n, cut);
 }
@@ -168,12 +173,16 @@ static int keep_min_p(mc_sampler *s, int n, double p)
     return kept;
 }
 
-/* Whether one of n logits is above the threshold, or NaN. */
+/* Whether one of n <= BLOCK logits is above the threshold, or NaN. */
 static inline int any_above(const float *x, int n, float threshold)
 {
     int any = 0;
-    for (int i = 0; i < n; i++)
-        any |= !(x[i] <= threshold);
+    if (n == BLOCK)         /* a count that the compiler knows */
+        for (int i = 0; i < BLOCK; i++)
+            any |= !(x[i] <= threshold);
+    else
+        for (int i = 0; i < n; i++)
+            any |= !(x[i] <= threshold);
     return any;
 }
 
@@ -190,7 +199,7 @@ static int gather(mc_sampler *s, const float *logits, const uint32_t *mask, int 
         const int width = s->vocab - base < BLOCK ? s->vocab - base : BLOCK;
         const uint32_t allowed = mask ? mask[base / BLOCK] : UINT32_MAX;
         const float *x = logits + base;
-        if (!allowed || !(width == BLOCK ? any_above(x, BLOCK, threshold) : any_above(x, width, threshold)))
+        if (!allowed || !any_above(x, width, threshold))
             continue;
         for (int i = 0; i < width; i++) {
             if (x[i] <= threshold || !(allowed >> i & 1))
@@ -211,12 +220,9 @@ static int gather(mc_sampler *s, const float *logits, const uint32_t *mask, int 
 static int pick(mc_sampler *s, int n)
 {
     const double best = best_logit(s, n);
-    uint64_t total = 0, sum = 0;
-    for (int i = 0; i < n; i++) {
-        s->heap[i] = mc_weight((logit_of(s->keys[i]) - best) / s->params.temperature);
-        total += s->heap[i];
-    }
+    const uint64_t total = weigh(s, n, best, s->params.temperature);
     const uint64_t point = mc_multiply_high(mc_random(s->params.seed, s->place), total);
+    uint64_t sum = 0;
     int i = 0;
     while ((sum += s->heap[i]) <= point)
         i++;
@@ -250,8 +256,8 @@ static mc_status no_token(const mc_sampler *s, const float *logits, const uint32
             continue;
         allowed++;
         if (!(logits[i] <= FLT_MAX))
-            return mc_fail(MC_BAD_MODEL, "logits: %f for token %d; a number below infinity is "
-                           "allowed", logits[i], i);
+            return mc_fail(MC_BAD_MODEL, "logits: %s for token %d; a number below infinity is "
+                           "allowed", logits[i] > FLT_MAX ? "inf" : "NaN", i);
     }
     if (!allowed)
         return mc_fail(MC_BAD_REQUEST, "constraint: no token of %d; at least one is allowed",
@@ -284,15 +290,21 @@ mc_status mc_sampler_score(mc_sampler *s, const float *logits, int token, mc_dra
     if (n <= 0)
         return no_token(s, logits, NULL);
     const double best = best_logit(s, n);
-    uint64_t total = 0;
-    for (int i = 0; i < s->vocab; i++)
-        total += mc_weight(logits[i] - best);
-    const double zero = best + mc_log((double)total / MC_WEIGHT_ONE);    /* whose logprob is 0 */
+    uint64_t total = 0, w[MC_WEIGHTS];
+    int i = 0;
+    for (; i + MC_WEIGHTS <= s->vocab; i += MC_WEIGHTS) {
+        mc_weigh(w, logits + i, best, 1.0);
+        for (int j = 0; j < MC_WEIGHTS; j++)
+            total += w[j];
+    }
+    for (; i < s->vocab; i++)
+        total += mc_weight(logits[i], best);
+    const double zero = best + mc_log((double)total / MC_WEIGHT_ONE);   /* whose logprob is 0 */
     out->token = token;
     out->logprob = (logits[token] < -FLT_MAX ? -FLT_MAX : logits[token]) - zero;
     out->n_top = n < wanted ? n : wanted;
     fill_heap(s, n);
-    for (int i = 0; i < out->n_top; i++) {
+    for (i = 0; i < out->n_top; i++) {
         const uint64_t key = pop(s->heap, n - i);
         out->top[i] = (mc_logprob){ id_of(key), logit_of(key) - zero };
     }
@@ -313,13 +325,14 @@ void mc_sampler_prompt(mc_sampler *s, const int32_t *tokens, int n)
 
 mc_sampler *mc_sampler_new(const mc_sampler_params *params, int vocab_size)
 {
+    const size_t whole_blocks = (size_t)vocab_size + MC_WEIGHTS - 1;
     mc_sampler *s = calloc(1, sizeof *s);
     if (!s)
         goto fail;
     s->params = *params;
     s->vocab = vocab_size;
-    s->keys = malloc((size_t)vocab_size * sizeof *s->keys);
-    s->heap = malloc((size_t)vocab_size * sizeof *s->heap);
+    s->keys = malloc(whole_blocks * sizeof *s->keys);
+    s->heap = malloc(whole_blocks * sizeof *s->heap);
     if (!s->keys || !s->heap || mc_repeats_init(&s->repeats, params, vocab_size))
         goto fail;
     return s;
