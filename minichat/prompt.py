@@ -11,9 +11,9 @@ from typing import Any
 import jinja2
 from jinja2 import nodes
 
-from . import sandbox
 from .errors import MinichatError, ModelError, RequestError
-from .origin import Spans, Text
+from .templates import sandbox
+from .templates.origin import Spans, Text
 
 REASONING = ("reasoning_content", "thinking", "reasoning")
 ROLES = frozenset(("system", "user", "assistant", "tool", "developer"))

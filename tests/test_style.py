@@ -22,7 +22,7 @@ PROSE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "pyproject.tom
 # A module imports only from rows above its own.  This list is the architecture.
 LAYERS = [
     {"errors"},
-    {"_native", "families.spec", "request", "cpus", "memory"},
+    {"_native", "families.spec", "request", "cpus", "memory", "spelling", "templates"},
     {"families", "prompt", "fit", "tokens", "sample", "text", "chunks", "checkpoint", "cache"},
     {"weights", "pages"},
     {"engine"},

@@ -26,7 +26,7 @@ from jinja2.runtime import Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Namespace
 
-from . import template_functions as functions
+from . import functions
 from .origin import Text, joined
 
 UNITS, UNITS_PER_CHARACTER = 1 << 24, 64    # of work, for a template and for its input
