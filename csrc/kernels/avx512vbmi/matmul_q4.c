@@ -45,6 +45,5 @@ void mc_matmul_q4_avx512vbmi(float *out, size_t out_stride, const mc_q8_rows *x,
         .even = shifts(0),
         .odd = shifts(12),
     };
-    mc_vnni_matmul(out, out_stride, x, m, w, panel0, panel1, unpack, &b, MC_Q4_HEADER_BYTES,
-                   MC_QUAD_BYTES);
+    mc_vnni_matmul(out, out_stride, x, m, w, MC_Q4, panel0, panel1, unpack, &b);
 }
