@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Unsupported
+from ..errors import ModelError, Unsupported
 from .config import Keys
 from .spec import Rope
 
@@ -56,10 +56,10 @@ def rope(c: Keys, p: Keys, head_dim: int, types: Types) -> Rope:
     """Returns the rotary positions that p asks for, where c has what p leaves out."""
     fraction = p.number("partial_rotary_factor") if "partial_rotary_factor" in p else 1.0
     dim = int(min(fraction, 2.0) * head_dim)
-    if not 1 <= dim <= head_dim - head_dim % 2:
-        p.values["head_dim * partial_rotary_factor"] = dim
-        p.fail("head_dim * partial_rotary_factor", f"a number of elements to rotate, from 1 to "
-               f"{head_dim - head_dim % 2}")
+    if dim == head_dim and head_dim % 2:
+        raise ModelError(f"config.json: {c.place}head_dim: {head_dim}; an even number")
+    if not 1 <= dim <= head_dim:
+        p.fail("partial_rotary_factor", f"a part of head_dim, which is {head_dim}")
     kind = "rope_type" if "rope_type" in p else "type"
     p.values.setdefault(kind, "default")
     with localcontext(DECIMAL), np.errstate(all="ignore"):

@@ -1,26 +1,22 @@
 """What an Architecture computes, in numpy and float64: a second opinion on the engine."""
-import ml_dtypes  # noqa: F401, numpy learns of bfloat16
 import numpy as np
-from safetensors import safe_open
 
 from minichat.families.spec import shapes
 
 
-def load(path, family, architecture):
-    """Returns the engine's tensors from a checkpoint's file, in float64."""
-    with safe_open(path, "numpy") as file:
-        there = file.keys()
-        return {name: tensor(file, there, family, name, shape)
-                for name, shape in shapes(architecture).items()}
+def load(checkpoint, family, architecture):
+    """Returns the engine's tensors in float64; checkpoint: name -> something with array()."""
+    return {name: tensor(checkpoint, family, name, shape)
+            for name, shape in shapes(architecture).items()}
 
 
-def tensor(file, there, family, name, shape):
-    kind, _, i = name, "", ""
+def tensor(checkpoint, family, name, shape):
+    kind, i = name, ""
     if name.startswith("layers."):
         _, i, kind = name.split(".")
         kind = f"layers.{{i}}.{kind}"
     source = family.tensors[kind]
-    found = [file.get_tensor(family.find(one.format(i=i), there)) for one in source.names]
+    found = [checkpoint[family.find(one.format(i=i), checkpoint)].array() for one in source.names]
     found = [part.T if source.transposed else part for part in found]
     whole = np.concatenate(found).astype(np.float64) + source.offset
     assert whole.shape == shape, f"{name}: {whole.shape}; {shape}"

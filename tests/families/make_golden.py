@@ -5,6 +5,7 @@
 config.json and model.safetensors are a checkpoint; expected.safetensors holds ids and, for
 some of their positions, the logits that follow ids[:position + 1], in float32.
 """
+import copy
 import json
 import shutil
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 GOLDEN = Path(__file__).parent / "golden"
 PROMPT, DECODED = 84, 6         # beyond a page of 64 positions
@@ -78,6 +80,27 @@ CONFIGS = {
 }
 
 
+# For a head of 64 elements, as Llama's configuration takes them.
+ROPES = {
+    "default": {"rope_theta": 1e6},
+    "linear": {"rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 3.0}},
+    "dynamic": {"rope_theta": 1e4, "rope_scaling": {"type": "dynamic", "factor": 2.5}},
+    "llama3": {"rope_theta": 5e5, "rope_scaling": {
+        "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192}},
+    "yarn": {"rope_theta": 1e6, "rope_scaling": {
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}},
+    "yarn_in_full": {"rope_parameters": {
+        "rope_type": "yarn", "rope_theta": 15e4, "factor": 32.0, "truncate": False,
+        "beta_fast": 16.0, "beta_slow": 2.0, "mscale": 1.0, "mscale_all_dim": 0.7,
+        "original_max_position_embeddings": 4096}},
+    "longrope": {"rope_theta": 1e4, "rope_scaling": {
+        "type": "longrope", "original_max_position_embeddings": 4096,
+        "short_factor": [1 + i / 9 for i in range(32)],
+        "long_factor": [1.5 + i for i in range(32)]}},
+}
+
+
 def main(names):
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -95,6 +118,21 @@ def main(names):
         save_file(expected(model), folder / "expected.safetensors")
         kilobytes = sum(path.stat().st_size for path in folder.iterdir()) / 1000
         print(f"{name}: {kilobytes:.0f} KB")
+    if not names:
+        (GOLDEN / "rope.json").write_text(json.dumps({
+            name: frequencies(config) for name, config in ROPES.items()}) + "\n")
+
+
+def frequencies(changes):
+    """Returns the frequencies, and those beyond the original length where they differ."""
+    config = LlamaConfig(hidden_size=512, num_attention_heads=8, max_position_embeddings=131072,
+                         **copy.deepcopy(changes))
+    rope = LlamaRotaryEmbedding(config)
+    short = rope.inv_freq.tolist()
+    rope(torch.zeros(1), torch.tensor([[100000]]))
+    long = rope.inv_freq.tolist()
+    return {"config": changes, "inv_freq": [short] + [long] * (long != short),
+            "attention_factor": rope.attention_scaling}
 
 
 def make(folder):
