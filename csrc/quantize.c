@@ -1,9 +1,9 @@
 /* quantize.c - gathers 16 rows x 256 k of weights as floats, and packs them.
  *
- * The search for 4 bits works on strips: the four rows that share code books.  In a strip
- * the values of one row and one k % 4 lie together, a lane for each quad, so that every loop
- * runs over lanes and none over a group.  Weights are integers there, in sixteenths of the
- * row's scale: sums of errors are exact, and vectors of any width give the same bits. */
+ * The search for 4 bits works on strips: the four rows that share code books.  Weights are
+ * small integers there, in halves of their row's scale, so that a table says at once what
+ * each of the eight books makes of one, and sums of errors are exact: the same bits
+ * however they are vectorised. */
 #include "quantize.h"
 
 #include <string.h>
@@ -12,27 +12,33 @@
 #include "kernels/panels.h"
 
 enum {
-    LANES = MC_BLOCK_K / 4,     /* quads in a block */
     ROUNDS = 4,                 /* of choosing books, then fitting scales */
-    ONE = 16,                   /* fixed point of the search: the weight scale * 1 */
-    FIXED_MAX = 4095,
+    ONE = 2,                    /* x of the weight that is its row's scale: the tables' unit */
+    X_MAX = 160 * ONE,
+    NO_X = 2 * X_MAX + 1,       /* index, in the tables, of k that does not exist */
 };
 
-static const uint32_t INFINITE = 0x7f800000;
+static const float STRIDE = 4.0f;
 static const float TINY = 1e-30f;
+static const uint32_t INFINITE = 0x7f800000;
 
 typedef struct block {
     float w[MC_TILE_ROWS][MC_BLOCK_K];      /* zeros past rows and size */
     int rows, size, padded;                 /* rows and k that exist; k that is written */
 } block;
 
+/* What each book makes of x, at index x + X_MAX. */
+typedef struct tables {
+    float error[NO_X + 1][MC_Q4_BOOKS];     /* squared, of the nearest entry */
+    int8_t value[MC_Q4_BOOKS][NO_X + 1];    /* that entry */
+    uint8_t code[MC_Q4_BOOKS][NO_X + 1];    /* and its code */
+} tables;
+
 typedef struct strip {
-    float w[4][4][LANES];       /* row, k % 4, quad */
-    float d[4];                 /* scale of a row */
-    int count[4];               /* lanes that exist, by k % 4 */
-    int16_t x[4][4][LANES];     /* w / d, in sixteenths */
-    int16_t value[4][4][LANES]; /* of the book that was chosen */
-    uint8_t book[LANES];
+    const float (*w)[MC_BLOCK_K];           /* four rows */
+    float d[4];                             /* their scales */
+    int16_t x[4][MC_BLOCK_K];               /* w / d */
+    uint8_t book[MC_BLOCK_K / 4];
 } strip;
 
 static uint32_t bits_of(float f)
@@ -142,149 +148,143 @@ static void pack_q8(uint8_t *out, const block *b)
     }
 }
 
-/* value = the nearest entry of a book, given ascending, to x. */
-static void nearest(int16_t *restrict value, const int16_t *restrict x, const int16_t *book)
+/* Fills t by trying every entry; of two as near, the lower. */
+static void tabulate(tables *t)
 {
-    int16_t middle[15], step[15];
-    for (int c = 0; c < 15; c++) {
-        middle[c] = (int16_t)((book[c] + book[c + 1]) * ONE / 2);
-        step[c] = (int16_t)(book[c + 1] - book[c]);
-    }
-    for (int q = 0; q < LANES; q++) {
-        int16_t v = book[0];
-        for (int c = 0; c < 15; c++)
-            v = (int16_t)(v + (x[q] > middle[c] ? step[c] : 0));
-        value[q] = v;
-    }
-}
-
-/* The sum over the strip's four rows of squared errors, for each lane. */
-static void errors(float *restrict error, const strip *s, int16_t value[4][4][LANES],
-                   const float *importance)
-{
-    memset(error, 0, LANES * sizeof *error);
-    for (int r = 0; r < 4; r++) {
-        int32_t sum[LANES] = { 0 };
-        for (int j = 0; j < 4; j++)
-            for (int q = 0; q < s->count[j]; q++) {
-                const int32_t e = s->x[r][j][q] - ONE * value[r][j][q];
-                sum[q] += e * e;
+    for (int book = 0; book < MC_Q4_BOOKS; book++) {
+        for (int i = 0; i < NO_X; i++) {
+            const int x = i - X_MAX;
+            int nearest = 1 << 20;
+            for (int c = 0; c < 16; c++) {
+                const int value = mc_q4_book[book][book % 2 ? 15 - c : c];
+                const int e = x - ONE * value, e_squared = e * e;
+                if (e_squared < nearest) {
+                    nearest = e_squared;
+                    t->value[book][i] = (int8_t)value;
+                    t->code[book][i] = (uint8_t)(book % 2 ? 15 - c : c);
+                }
             }
-        for (int q = 0; q < LANES; q++)
-            error[q] += (float)sum[q] * importance[r];
+            t->error[i][book] = (float)nearest;
+        }
+        t->error[NO_X][book] = 0.0f;
+        t->value[book][NO_X] = 0;
+        t->code[book][NO_X] = t->code[book][X_MAX];
     }
 }
 
-/* x = w / d in sixteenths. */
-static void to_fixed(strip *s)
+/* x = w / d in units of the tables. */
+static void scale_weights(strip *s, int size)
 {
     for (int r = 0; r < 4; r++) {
         const float divisor = s->d[r] > 0.0f ? s->d[r] / ONE : 1.0f;
-        for (int j = 0; j < 4; j++)
-            for (int q = 0; q < LANES; q++) {
-                float x = s->w[r][j][q] / divisor;
-                x = x > FIXED_MAX ? FIXED_MAX : x < -FIXED_MAX ? -FIXED_MAX : x;
-                s->x[r][j][q] = (int16_t)nearest_int(x);
-            }
+        for (int k = 0; k < size; k++) {
+            float x = s->w[r][k] / divisor;
+            x = x > X_MAX ? X_MAX : x < -X_MAX ? -X_MAX : x;
+            s->x[r][k] = (int16_t)nearest_int(x);
+        }
     }
 }
 
-/* Book c's entries, ascending: odd books are stored descending. */
-static void ascending(int16_t *out, int book)
+/* The index of the least of eight errors: their bits order as they do, and the last three
+ * are lent to the index. */
+static uint32_t least(const float *error)
 {
-    for (int c = 0; c < 16; c++)
-        out[c] = mc_q4_book[book][book % 2 ? 15 - c : c];
+    uint32_t key[MC_Q4_BOOKS];
+    memcpy(key, error, sizeof key);
+    for (uint32_t b = 0; b < MC_Q4_BOOKS; b++)
+        key[b] = (key[b] & ~7u) | b;
+    for (int half = MC_Q4_BOOKS / 2; half > 0; half /= 2)
+        for (int b = 0; b < half; b++)
+            key[b] = key[b + half] < key[b] ? key[b + half] : key[b];
+    return key[0] & 7;
 }
 
-/* Chooses each group's book and values for the strip's scales. */
-static void choose(strip *s)
+/* Chooses each group's book for the strip's scales: the least sum of squared errors. */
+static void choose(strip *s, const tables *t, int padded)
 {
-    float best[LANES], largest = 0.0f, importance[4];
+    float largest = 0.0f, importance[4];
     for (int r = 0; r < 4; r++)
         largest = s->d[r] > largest ? s->d[r] : largest;
     for (int r = 0; r < 4; r++) {
         const float ratio = largest > 0.0f ? s->d[r] / largest : 0.0f;
         importance[r] = ratio * ratio;
     }
-    to_fixed(s);
-    for (int book = 0; book < MC_Q4_BOOKS; book++) {
-        int16_t entries[16], value[4][4][LANES];
-        float error[LANES];
-        ascending(entries, book);
+    for (int k = 0; k < padded; k += 4) {
+        const float *e[4][4];
+        float error[MC_Q4_BOOKS];
         for (int r = 0; r < 4; r++)
             for (int j = 0; j < 4; j++)
-                nearest(value[r][j], s->x[r][j], entries);
-        errors(error, s, value, importance);
-        int16_t better[LANES];
-        for (int q = 0; q < LANES; q++) {
-            better[q] = book == 0 || error[q] < best[q] ? -1 : 0;
-            best[q] = better[q] ? error[q] : best[q];
-            s->book[q] = better[q] ? (uint8_t)book : s->book[q];
+                e[r][j] = t->error[s->x[r][k + j] + X_MAX];
+        for (int b = 0; b < MC_Q4_BOOKS; b++) {
+            const float e0 = e[0][0][b] + e[0][1][b] + e[0][2][b] + e[0][3][b];
+            const float e1 = e[1][0][b] + e[1][1][b] + e[1][2][b] + e[1][3][b];
+            const float e2 = e[2][0][b] + e[2][1][b] + e[2][2][b] + e[2][3][b];
+            const float e3 = e[3][0][b] + e[3][1][b] + e[3][2][b] + e[3][3][b];
+            error[b] = e0 * importance[0] + e1 * importance[1] + e2 * importance[2]
+                       + e3 * importance[3];
         }
-        for (int r = 0; r < 4; r++)
-            for (int j = 0; j < 4; j++)
-                for (int q = 0; q < LANES; q++)
-                    s->value[r][j][q] = better[q] ? value[r][j][q] : s->value[r][j][q];
+        s->book[k / 4] = (uint8_t)least(error);
     }
 }
 
-/* Fits each row's scale to its values by least squares. */
-static void fit(strip *s)
+/* Fits each row's scale to its values by least squares, stride times as far as that is from
+ * the scale it had: values follow scales slowly. */
+static void fit(strip *s, const tables *t, int padded, float stride)
 {
     for (int r = 0; r < 4; r++) {
+        int16_t value[MC_BLOCK_K];
         int32_t product = 0, square = 0;
-        for (int j = 0; j < 4; j++)
-            for (int q = 0; q < s->count[j]; q++) {
-                product += s->x[r][j][q] * s->value[r][j][q];
-                square += s->value[r][j][q] * s->value[r][j][q];
-            }
-        if (product > 0)
-            s->d[r] = mc_bf16_to_f32(bf16_nearest(s->d[r] * ((float)product / (ONE * (float)square))));
+        for (int k = 0; k < padded; k++)
+            value[k] = t->value[s->book[k / 4]][s->x[r][k] + X_MAX];
+        for (int k = 0; k < padded; k++) {
+            product += s->x[r][k] * value[k];
+            square += value[k] * value[k];
+        }
+        if (product > 0) {
+            const float ratio = (float)product / (ONE * (float)square);
+            s->d[r] = mc_bf16_to_f32(bf16_nearest(s->d[r] * (1.0f + stride * (ratio - 1.0f))));
+        }
     }
 }
 
-static void write_strip(uint8_t *out, const strip *s, int strip_index, int lanes)
+static void write_strip(uint8_t *out, const strip *s, const tables *t, int i, int padded)
 {
-    uint8_t code_of[MC_Q4_BOOKS][256];
-    for (int book = 0; book < MC_Q4_BOOKS; book++)
-        for (int c = 0; c < 16; c++)
-            code_of[book][mc_q4_book[book][c] + 128] = (uint8_t)c;
-
     for (int r = 0; r < 4; r++)
-        ((uint16_t *)out)[4 * strip_index + r] = bf16_nearest(s->d[r]);
-    for (int q = 0; q < lanes; q++) {
-        uint8_t *line = out + MC_Q4_HEADER_BYTES + q / 2 * MC_QUAD_BYTES + 16 * strip_index;
-        uint8_t *selectors = out + MC_Q4_SELECTORS + q / 2 * 3;
-        const int shift = 12 * (q % 2) + 3 * strip_index;
-        const uint32_t book = (uint32_t)s->book[q] << shift;
-        for (int i = 0; i < 3; i++)
-            selectors[i] |= (uint8_t)(book >> 8 * i);
+        ((uint16_t *)out)[4 * i + r] = bf16_nearest(s->d[r]);
+    for (int k = 0; k < padded; k += 4) {
+        const int line = k / 8, odd = k / 4 % 2, book = s->book[k / 4];
+        uint8_t *codes = out + MC_Q4_HEADER_BYTES + line * MC_QUAD_BYTES + 16 * i;
+        uint8_t *selectors = out + MC_Q4_SELECTORS + 3 * line;
+        const uint32_t shifted = (uint32_t)book << (12 * odd + 3 * i);
+        for (int byte = 0; byte < 3; byte++)
+            selectors[byte] |= (uint8_t)(shifted >> 8 * byte);
         for (int r = 0; r < 4; r++)
             for (int j = 0; j < 4; j++) {
-                const uint8_t code = code_of[s->book[q]][s->value[r][j][q] + 128];
-                line[4 * r + j] |= (uint8_t)(code << 4 * (q % 2));
+                const uint8_t code = t->code[book][s->x[r][k + j] + X_MAX];
+                codes[4 * r + j] |= (uint8_t)(odd ? code << 4 : code);
             }
     }
 }
 
-static void pack_q4(uint8_t *out, const block *b)
+static void pack_q4(uint8_t *out, const block *b, const tables *t)
 {
     strip s;
     memset(out, 0, MC_Q4_HEADER_BYTES + (size_t)b->padded * MC_TILE_ROWS / 2);
-    for (int j = 0; j < 4; j++)
-        s.count[j] = (b->size - j + 3) / 4;
+    for (int r = 0; r < 4; r++)
+        for (int k = 0; k < MC_BLOCK_K; k++)
+            s.x[r][k] = NO_X - X_MAX;
     for (int i = 0; i < 4; i++) {
+        s.w = b->w + 4 * i;
         for (int r = 0; r < 4; r++) {
-            const float *w = b->w[4 * i + r], m = amax(w, b->size);
+            const float m = amax(s.w[r], b->size);
             s.d[r] = m < TINY ? 0.0f : mc_bf16_to_f32(bf16_above(m / 127.0f));
-            for (int k = 0; k < MC_BLOCK_K; k++)
-                s.w[r][k % 4][k / 4] = w[k];
         }
         for (int round = 0; round < ROUNDS; round++) {
-            choose(&s);
-            fit(&s);
+            scale_weights(&s, b->size);
+            choose(&s, t, b->padded);
+            fit(&s, t, b->padded, round < ROUNDS - 1 ? STRIDE : 1.0f);
         }
-        write_strip(out, &s, i, b->padded / 4);
+        write_strip(out, &s, t, i, b->padded);
     }
 }
 
@@ -294,7 +294,10 @@ mc_status mc_pack(void *packed, mc_format format, const mc_source *sources, int 
     const int k_padded = mc_k_padded(k);
     const uint32_t limit = format == MC_BF16 ? 0x7f7f8000 : INFINITE;
     block b;
+    tables t;
 
+    if (format == MC_Q4)
+        tabulate(&t);
     for (int p = panel0; p < panel1; p++) {
         uint8_t *out = (uint8_t *)packed + p * mc_panel_bytes(format, k);
         const int row0 = p * MC_TILE_ROWS;
@@ -309,7 +312,7 @@ mc_status mc_pack(void *packed, mc_format format, const mc_source *sources, int 
             case MC_F32:  pack_f32((float *)out, &b); break;
             case MC_BF16: pack_bf16((uint16_t *)out, &b); break;
             case MC_Q8:   pack_q8(out, &b); break;
-            case MC_Q4:   pack_q4(out, &b); break;
+            case MC_Q4:   pack_q4(out, &b, &t); break;
             }
             out += mc_panel_bytes(format, b.padded);
         }
