@@ -320,7 +320,8 @@ mc_status mc_pack(void *packed, mc_format format, const mc_source *sources, int 
     return MC_OK;
 }
 
-static float q4_weight(const uint8_t *block_start, int r, int k)
+/* The value of row r and element k of a block of MC_Q4. */
+static int q4_value(const uint8_t *block_start, int r, int k)
 {
     const int line = k / 8, odd = k / 4 % 2;
     const uint8_t *s = block_start + MC_Q4_SELECTORS + 3 * line;
@@ -330,29 +331,29 @@ static float q4_weight(const uint8_t *block_start, int r, int k)
     return mc_q4_book[book][odd ? codes >> 4 : codes & 15];
 }
 
+/* And of MC_Q8. */
+static int q8_value(const uint8_t *block_start, int r, int k)
+{
+    return block_start[MC_Q8_HEADER_BYTES + k / 4 * MC_QUAD_BYTES + 4 * r + k % 4] - 128;
+}
+
 void mc_matrix_row(float *out, const mc_matrix *w, int row)
 {
     const int r = row % MC_TILE_ROWS;
     const uint8_t *panel = (const uint8_t *)w->data
                            + row / MC_TILE_ROWS * mc_panel_bytes(w->format, w->k);
+    const size_t block_bytes = mc_panel_bytes(w->format, MC_BLOCK_K);
+
     for (int k = 0; k < w->k; k++) {
-        const int b = k / MC_BLOCK_K, e = k % MC_BLOCK_K;
-        const uint8_t *start = panel + b * mc_panel_bytes(w->format, MC_BLOCK_K);
+        const int e = k % MC_BLOCK_K;
+        const uint8_t *start = panel + k / MC_BLOCK_K * block_bytes;
+        const size_t i = (size_t)e * MC_TILE_ROWS + r;
         const float scale = mc_bf16_to_f32(((const uint16_t *)start)[r]);
         switch (w->format) {
-        case MC_F32:
-            out[k] = ((const float *)panel)[(size_t)k * MC_TILE_ROWS + r];
-            break;
-        case MC_BF16:
-            out[k] = mc_bf16_to_f32(((const uint16_t *)panel)[(size_t)k * MC_TILE_ROWS + r]);
-            break;
-        case MC_Q8:
-            out[k] = scale * (float)(start[MC_Q8_HEADER_BYTES + e / 4 * MC_QUAD_BYTES + 4 * r + e % 4]
-                                     - 128);
-            break;
-        case MC_Q4:
-            out[k] = scale * q4_weight(start, r, e);
-            break;
+        case MC_F32:  out[k] = ((const float *)start)[i]; break;
+        case MC_BF16: out[k] = mc_bf16_to_f32(((const uint16_t *)start)[i]); break;
+        case MC_Q8:   out[k] = scale * (float)q8_value(start, r, e); break;
+        case MC_Q4:   out[k] = scale * (float)q4_value(start, r, e); break;
         }
     }
 }

@@ -94,7 +94,7 @@ def open_valid(path: Path, layout: Layout) -> mmap.mmap | None:
     except FileNotFoundError:
         return None
     except OSError as e:
-        raise NativeError(f"{path}: packed weights cannot be read: {e.strerror}; {REMEDY}") from None
+        raise NativeError(f"{path}: cannot be read: {e.strerror}; {REMEDY}") from None
 
 
 def write(path: Path, layout: Layout, fill: Callable[[mmap.mmap], None],

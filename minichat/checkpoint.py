@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import os
 import stat
@@ -65,7 +66,7 @@ class SourceTensor:
 
     @property
     def n_bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64)) * DTYPES[self.dtype].itemsize
+        return math.prod(self.shape) * int(DTYPES[self.dtype].itemsize)
 
     def array(self) -> np.ndarray:
         """Returns the tensor, a read-only view of the mapped file where alignment allows."""
@@ -123,7 +124,8 @@ class Checkpoint:
         """What config.json says the family is."""
         found = self.config.get("model_type")
         if not isinstance(found, str):
-            raise ModelError(f"{self.path / 'config.json'}: model_type: {found!r}; must be a string")
+            raise ModelError(f"{self.path / 'config.json'}: model_type: {found!r}; "
+                             "must be a string")
         return found
 
 
@@ -162,7 +164,7 @@ def open_shards(path: Path) -> tuple[Shard, ...]:
     shards = {}
     for name, file in weight_map.items():
         if not isinstance(file, str) or not file or Path(file).name != file:
-            raise ModelError(f"{index}: weight_map.{name}: {file!r}; must name a file in this folder")
+            raise ModelError(f"{index}: weight_map.{name}: {file!r}; must be a file's name")
         if file not in shards:
             if not (path / file).exists():
                 raise ModelError(f"{path / file}: missing; {INDEX} names it, download it")

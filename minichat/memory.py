@@ -7,8 +7,9 @@ def available(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup"))
 
     Pages of files count as free, as they can be read again.  None where nothing says.
     """
-    found = [left for left in [system(proc), *map(left_in, groups(proc, cgroup))] if left is not None]
-    return max(0, min(found)) if found else None
+    found = [system(proc), *map(left_in, groups(proc, cgroup))]
+    known = [left for left in found if left is not None]
+    return max(0, min(known)) if known else None
 
 
 def system(proc: Path) -> int | None:
@@ -22,7 +23,7 @@ def system(proc: Path) -> int | None:
 
 
 def groups(proc: Path, cgroup: Path) -> list[Path]:
-    """Returns the folders of this process's memory cgroup, version 2 or 1, and of those around it."""
+    """Returns the folders of this process's memory cgroup, of version 2 or 1, and its parents."""
     try:
         lines = (proc / "self/cgroup").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""A checkpoint's tensors, packed as the kernels read them: mapped from the cache, or packed once."""
+"""A checkpoint's tensors, packed as the kernels read them: once, then mapped from the cache."""
 from __future__ import annotations
 
 import hashlib
@@ -14,13 +14,13 @@ from typing import Literal
 
 import numpy as np
 
-from . import _native, cache, memory
+from . import _native, cache, cpus, memory
 from .checkpoint import DTYPES, Checkpoint, SourceTensor
 from .errors import ModelError, OutOfMemory, RequestError, Unsupported
 from .families.spec import Architecture, Family, shapes
 
 Quantization = Literal["q4", "q8", "bf16", "f32"]
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], object]
 
 LAYOUT = 1              # of packed weights: raised when the same sources give other bytes
 QUANTIZATIONS = ("q4", "q8", "bf16", "f32")
@@ -81,14 +81,14 @@ def load(checkpoint: Checkpoint, family: Family, architecture: Architecture,
          verify: bool = False, available: int | None = None) -> Weights:
     """Returns the packed weights, from the cache where it has them.
 
-    cache_dir is where packed weights are kept, an empty string: nowhere; None: as
-    MINICHAT_CACHE says.  progress is called with "packing" and bytes of the sources.  verify compares
-    a cached file with its checksums, which reads all of it; one that does not fit is made anew.
-    available is the memory in bytes that may be taken, None: what the system says.
+    progress is called with "packing" and bytes of the sources.  cache_dir is where packed
+    weights are kept, an empty string: nowhere; None: as MINICHAT_CACHE says.  verify compares
+    a cached file with its checksums, which reads all of it; one that does not fit is made
+    anew.  available is the memory in bytes that may be taken, None: what the system says.
     Raises ModelError, Unsupported, OutOfMemory or NativeError.
     """
     recipes = plan(checkpoint, family, architecture, quantization)
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or cpus.available()
     sizes = {recipe.name: recipe.n_bytes for recipe in recipes}
     check_memory(checkpoint.path, quantization, sum(sizes.values()), available)
     layout = cache.Layout(sizes, metadata(checkpoint, quantization, recipes))
@@ -108,17 +108,17 @@ def load(checkpoint: Checkpoint, family: Family, architecture: Architecture,
 
 def plan(checkpoint: Checkpoint, family: Family, architecture: Architecture,
          quantization: Quantization) -> list[Recipe]:
-    """Returns how each tensor of the architecture is made; nothing of the checkpoint is left over."""
+    """Returns how each tensor is made; refuses a checkpoint of which something is left over."""
     if quantization not in QUANTIZATIONS:
         raise RequestError(f"quantization: {quantization!r}; known are {', '.join(QUANTIZATIONS)}")
     if checkpoint.config.get("quantization_config"):
-        raise Unsupported(f"{checkpoint.path / 'config.json'}: quantization_config: the weights are "
-                          f"quantized already; use the original in float32, float16 or bfloat16")
+        raise Unsupported(f"{checkpoint.path / 'config.json'}: quantization_config: the weights "
+                          f"are quantized already; use the original, in 32 or 16 bits")
     names = checkpoint.tensors
     recipes = [recipe(checkpoint, family, name, shape,
                       tensor_format(name, quantization, architecture.tie_word_embeddings))
                for name, shape in shapes(architecture).items()]
-    used = {source.name for made in recipes for source in made.sources}
+    used: set[str | None] = {source.name for made in recipes for source in made.sources}
     if architecture.tie_word_embeddings and "head" in family.tensors:
         used |= {family.find(name, names) for name in family.tensors["head"].names}
     left = [name for name in names
@@ -165,10 +165,10 @@ def check_sources(made: Recipe) -> None:
     given = [source.shape[::-1] if made.transposed else source.shape for source in made.sources]
     rows = sum(shape[0] for shape in given)
     if (rows, *given[0][1:]) != made.shape or len({shape[1:] for shape in given}) > 1:
-        names = " and ".join(source.name for source in made.sources)
-        raise ModelError(f"{made.sources[0].shard.path}: {names}: shape "
-                         f"{' and '.join(str(list(s.shape)) for s in made.sources)}; config.json asks "
-                         f"for {list(made.shape[::-1] if made.transposed else made.shape)}")
+        found = " and ".join(f"{s.name} {list(s.shape)}" for s in made.sources)
+        wanted = list(made.shape[::-1] if made.transposed else made.shape)
+        raise ModelError(f"{made.sources[0].shard.path}: shape of {found}; config.json asks for "
+                         f"{wanted}")
 
 
 def metadata(checkpoint: Checkpoint, quantization: Quantization,
@@ -177,7 +177,7 @@ def metadata(checkpoint: Checkpoint, quantization: Quantization,
     key = {
         "layout": LAYOUT,
         "quantization": quantization,
-        "config": hashlib.sha256(json.dumps(checkpoint.config, sort_keys=True).encode()).hexdigest(),
+        "config": checkpoint.config,
         "shards": [[os.path.realpath(shard.path), *shard.identity, shard.header_sha256]
                    for shard in checkpoint.shards],
         "recipes": [[r.name, r.format, r.shape, [s.name for s in r.sources], r.transposed, r.offset]
@@ -189,14 +189,15 @@ def metadata(checkpoint: Checkpoint, quantization: Quantization,
 
 
 def file_name(path: Path, quantization: Quantization) -> str:
-    """Returns a name that differs for each folder and quantization, and tells people which it is."""
+    """Returns a name of its own for each folder and quantization, which people can tell."""
     real = Path(os.path.realpath(path))
     readable = re.sub(r"[^\w.-]", "_", real.name)[:64]
     digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     return f"{readable}-{digest}-{quantization}.safetensors"
 
 
-def check_memory(path: Path, quantization: Quantization, needed: int, available: int | None) -> None:
+def check_memory(path: Path, quantization: Quantization, needed: int,
+                 available: int | None) -> None:
     if available is None:
         available = memory.available()
     if available is not None and needed > available:
@@ -261,6 +262,6 @@ def pack_matrix(pool: ThreadPoolExecutor, tensor: Tensor, made: Recipe) -> Itera
     def chunk(first: int) -> float:
         last = min(first + step, panels)
         _native.pack(tensor.data, made.format, n, k, sources, first, last)
-        return last / panels
+        return float(last / panels)
 
     yield from pool.map(chunk, starts)

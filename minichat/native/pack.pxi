@@ -40,14 +40,15 @@ def pack(uint8_t[::1] out,                  # OUT packed_bytes(format, n, k)
     names = [name.encode() for name, _ in sources]
     for i in range(n_sources):
         array = sources[i][1]
-        if array.ndim != 2 or array.shape[1] != k or not array.flags.aligned or min(array.strides) < 0:
-            raise ValueError(f"{sources[i][0]}: {array.shape} with strides {array.strides}, k is {k}")
+        strides = array.strides
+        if array.ndim != 2 or array.shape[1] != k or not array.flags.aligned or min(strides) < 0:
+            raise ValueError(f"{names[i]}: shape {array.shape} with strides {strides}, k is {k}")
         s[i].name = names[i]
         s[i].data = <const void *><uintptr_t>array.ctypes.data
         s[i].dtype = DTYPES[array.dtype.name]
         s[i].rows = array.shape[0]
-        s[i].row_stride = array.strides[0] // array.itemsize
-        s[i].k_stride = array.strides[1] // array.itemsize
+        s[i].row_stride = strides[0] // array.itemsize
+        s[i].k_stride = strides[1] // array.itemsize
         rows += s[i].rows
     if rows != n:
         raise ValueError(f"{rows} rows in the sources of a matrix {(n, k)}")
@@ -60,7 +61,8 @@ def matrix_row(const uint8_t[::1] packed, str format, int n, int k, int row):
     """Returns a row of a packed matrix as float32 (k)."""
     cdef mc_matrix w
     w.data, w.format, w.n, w.k = &packed[0], FORMATS[format], n, k
-    if packed.shape[0] != <Py_ssize_t>(mc_panels(n) * mc_panel_bytes(w.format, k)) or not 0 <= row < n:
+    cdef size_t n_bytes = mc_panels(n) * mc_panel_bytes(w.format, k)
+    if packed.shape[0] != <Py_ssize_t>n_bytes or not 0 <= row < n:
         raise ValueError(f"row {row} of a {format} matrix {(n, k)} in {packed.shape[0]} bytes")
     cdef float[::1] out = np.empty(k, np.float32)
     with nogil:
