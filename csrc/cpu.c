@@ -25,6 +25,12 @@ static int has_amx(void)        /* amx-tile and amx-int8 */
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 1) && (d >> 25 & 1);
 }
 
+static int has_f16c(void)       /* f16c: clang 16 does not know its name */
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+}
+
 static int has_avxvnni(void)    /* avxvnni: no compiler before gcc 13 knows its name */
 {
     unsigned a, b, c, d;
@@ -37,7 +43,7 @@ static unsigned detect(void)
     unsigned f = 0;
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-            && __builtin_cpu_supports("f16c"))
+            && has_f16c())
         f |= MC_CPU_AVX2;
     if ((f & MC_CPU_AVX2) && has_avxvnni())
         f |= MC_CPU_AVXVNNI;

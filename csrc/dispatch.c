@@ -54,6 +54,7 @@ extern mc_add_scaled mc_add_scaled_avx512vnni;
 extern mc_kv_write mc_kv_write_avx512vnni;
 extern mc_attention mc_attention_avx512vnni;
 extern mc_matmul_q mc_matmul_q4_avx512vbmi;
+extern mc_matmul_q mc_matmul_q4_amx, mc_matmul_q8_amx;
 
 static void avx2(mc_kernels *k)
 {
@@ -87,9 +88,22 @@ static void avx512vbmi(mc_kernels *k)
     k->matmul_q4    = mc_matmul_q4_avx512vbmi;
 }
 
-static void amx(mc_kernels *k)        { (void)k; }
+static void amx(mc_kernels *k)
+{
+    k->matmul_q4    = mc_matmul_q4_amx;
+    k->matmul_q8    = mc_matmul_q8_amx;
+}
 #elif defined(__aarch64__)
-static void neon(mc_kernels *k)       { (void)k; }
+extern mc_matmul_q mc_matmul_q4_neon, mc_matmul_q8_neon;
+extern mc_matmul_f mc_matmul_bf16_neon, mc_matmul_f32_neon;
+
+static void neon(mc_kernels *k)
+{
+    k->matmul_q4    = mc_matmul_q4_neon;
+    k->matmul_q8    = mc_matmul_q8_neon;
+    k->matmul_bf16  = mc_matmul_bf16_neon;
+    k->matmul_f32   = mc_matmul_f32_neon;
+}
 #endif
 
 /* Slowest first.  An ISA is every row up to its own that this CPU runs. */

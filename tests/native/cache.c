@@ -1,0 +1,94 @@
+/* cache.c - cases of the operations on the pages of the cache. */
+#include "cases.h"
+#include "random.h"
+
+static int padded(int head_dim) { return (head_dim + 15) / 16 * 16; }
+
+static mc_kv random_kv(void) { return random_int(0, 1) ? MC_KV_F16 : MC_KV_F32; }
+
+static size_t kv_bytes(mc_kv kv) { return kv == MC_KV_F32 ? 4 : 2; }
+
+static int same_cache(const char *what, const void *got, const void *want, size_t n, mc_kv kv)
+{
+    return kv == MC_KV_F32 ? same(what, got, want, n) : same_halves(what, got, want, n);
+}
+
+int kv_write(const mc_kernels *kernels)
+{
+    const int head_dim = random_int(1, 130), slot = random_int(0, MC_PAGE - 1);
+    const mc_kv kv = random_kv();
+    const sample from = random_sample();
+    const size_t n_keys = (size_t)head_dim * MC_PAGE, n_values = (size_t)padded(head_dim) * MC_PAGE;
+    float *k = random_floats(head_dim, from), *v = random_floats(head_dim, from);
+    void *keys = random_bytes(n_keys * kv_bytes(kv));
+    void *values = random_bytes(n_values * kv_bytes(kv));
+    void *want_keys = copy_of(keys, n_keys * kv_bytes(kv));
+    void *want_values = copy_of(values, n_values * kv_bytes(kv));
+    describe("%s kv_write head_dim=%d slot=%d kv=%d", kernels->isa, head_dim, slot, kv);
+
+    kernels->kv_write(keys, values, slot, k, v, head_dim, kv);
+    ref.kv_write(want_keys, want_values, slot, k, v, head_dim, kv);
+    const int ok = same_cache("keys", keys, want_keys, n_keys, kv)
+        && same_cache("values", values, want_values, n_values, kv);
+    free(k), free(v), free(keys), free(values), free(want_keys), free(want_values);
+    return ok;
+}
+
+/* A page with one head in it, at offsets that are no multiple of its size. */
+static char *random_page(mc_attention_args *a, sample from)
+{
+    const size_t element = kv_bytes(a->kv), keys = (size_t)a->head_dim * MC_PAGE * element;
+    a->keys_offset = 64;
+    a->values_offset = (64 + keys + 63) / 64 * 64;
+    char *page = memset(exact(a->values_offset + (size_t)MC_PAGE * padded(a->head_dim) * element),
+                        0, 64 + keys);
+    float *k = exact((size_t)a->head_dim * sizeof *k), *v = exact((size_t)a->head_dim * sizeof *v);
+    for (int slot = 0; slot < MC_PAGE; slot++) {
+        for (int d = 0; d < a->head_dim; d++)
+            k[d] = random_float(from), v[d] = random_float(from);
+        ref.kv_write(page + a->keys_offset, page + a->values_offset, slot, k, v, a->head_dim,
+                     a->kv);
+    }
+    free(k), free(v);
+    return page;
+}
+
+int attention(const mc_kernels *kernels)
+{
+    enum { MAX_PAGES = 5 };
+    mc_attention_args a = {
+        .tokens = random_int(1, 9), .group = random_int(1, 9), .head_dim = random_int(1, 9) * 8,
+        .position = random_int(0, MAX_PAGES * MC_PAGE - 10),
+        .window = random_int(0, 1) ? random_int(1, 150) : 0,
+        .scale = random_int(0, 3) ? 0.125f : 1.0f, .softcap = random_int(0, 2) ? 0.0f : 20.0f,
+        .kv = random_kv(),
+    };
+    if (random_int(0, 3) == 0)
+        a.head_dim = random_int(1, 100);
+    const sample from = random_sample();
+    const int last = (a.position + a.tokens - 1) / MC_PAGE;
+    const char *pages[MAX_PAGES] = { NULL };
+    for (int b = 0; b <= last; b++)
+        pages[b] = random_page(&a, from);
+    a.pages = pages;
+    a.q_stride = (size_t)a.group * a.head_dim + random_int(0, 7);
+    a.out_stride = (size_t)a.group * a.head_dim + random_int(0, 7);
+    const size_t row = (size_t)a.group * a.head_dim;
+    const size_t n_q = (a.tokens - 1) * a.q_stride + row;
+    const size_t n_out = (a.tokens - 1) * a.out_stride + row;
+    float *q = random_floats(n_q, from);
+    float *got = random_floats(n_out, PLAIN), *want = copy_of(got, n_out * sizeof *got);
+    describe("%s attention tokens=%d group=%d head_dim=%d position=%d window=%d softcap=%g kv=%d",
+             kernels->isa, a.tokens, a.group, a.head_dim, a.position, a.window, a.softcap, a.kv);
+    a.q = q;
+
+    a.out = got;
+    kernels->attention(&a);
+    a.out = want;
+    ref.attention(&a);
+    const int ok = same("out", got, want, n_out);
+    for (int b = 0; b <= last; b++)
+        free((void *)pages[b]);
+    free(q), free(got), free(want);
+    return ok;
+}
