@@ -22,13 +22,15 @@ PROSE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "pyproject.tom
 # A module imports only from rows above its own.  This list is the architecture.
 LAYERS = [
     {"errors"},
-    {"_native", "families.spec", "request", "cpus", "memory", "spelling", "templates"},
-    {"families", "prompt", "fit", "tokens", "sample", "text", "chunks", "checkpoint", "cache"},
+    {"_native", "families.spec", "options", "spelling", "templates", "cpus", "memory", "cache"},
+    {"request"},
+    {"families", "prompt", "fit", "tokens", "sample", "text", "chunks", "checkpoint"},
     {"weights", "pages"},
     {"engine"},
     {"chat"},
     {"load", "hub"},
     {"residency"},
+    {"api"},
     {"cli"},
     {"__init__", "__main__"},
 ]
