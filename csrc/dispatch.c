@@ -96,6 +96,14 @@ static void amx(mc_kernels *k)
 #elif defined(__aarch64__)
 extern mc_matmul_q mc_matmul_q4_neon, mc_matmul_q8_neon;
 extern mc_matmul_f mc_matmul_bf16_neon, mc_matmul_f32_neon;
+extern mc_quantize_row mc_quantize_row_neon;
+extern mc_rmsnorm mc_rmsnorm_neon;
+extern mc_layernorm mc_layernorm_neon;
+extern mc_rope mc_rope_neon;
+extern mc_activate mc_activate_neon;
+extern mc_add_scaled mc_add_scaled_neon;
+extern mc_kv_write mc_kv_write_neon;
+extern mc_attention mc_attention_neon;
 
 static void neon(mc_kernels *k)
 {
@@ -103,6 +111,14 @@ static void neon(mc_kernels *k)
     k->matmul_q8    = mc_matmul_q8_neon;
     k->matmul_bf16  = mc_matmul_bf16_neon;
     k->matmul_f32   = mc_matmul_f32_neon;
+    k->quantize_row = mc_quantize_row_neon;
+    k->rmsnorm      = mc_rmsnorm_neon;
+    k->layernorm    = mc_layernorm_neon;
+    k->rope         = mc_rope_neon;
+    k->activate     = mc_activate_neon;
+    k->add_scaled   = mc_add_scaled_neon;
+    k->kv_write     = mc_kv_write_neon;
+    k->attention    = mc_attention_neon;
 }
 #endif
 
