@@ -31,7 +31,7 @@
 enum {
     MC_TILE_ROWS = 16,      /* rows of a weight matrix that lie together: a panel */
     MC_TILE_K = 64,         /* k is padded with zeros to a multiple of this */
-    MC_BLOCK_K = 256,       /* values of k that share one scale; a row's last block may be shorter */
+    MC_BLOCK_K = 256,       /* values of k that share one scale; the last block may be shorter */
     MC_PAGE = 64,           /* positions in a page of the cache */
 };
 
@@ -82,7 +82,8 @@ typedef void mc_layernorm(float *out, const float *x, const float *weight, const
 
 /* Rotates heads rows of x, head_dim apart, in place: for i < half, a = x[i], b = x[i + half],
  *     x[i] = fmaf(-b, sin[i], a * cos[i]);  x[i + half] = fmaf(a, sin[i], b * cos[i]). */
-typedef void mc_rope(float *x, const float *cos, const float *sin, int heads, int head_dim, int half);
+typedef void mc_rope(float *x, const float *cos, const float *sin, int heads, int head_dim,
+                     int half);
 
 typedef enum mc_act { MC_SILU, MC_GELU_TANH, MC_RELU } mc_act;
 

@@ -24,13 +24,13 @@ def exact(act, x):
         return x / (1 + np.exp(-slope * x))
 
 
-@pytest.mark.parametrize("act", ["silu", "gelu_tanh", "relu"])
-def test_agrees_with_float64(ref, act):
+# gelu's argument grows as x^3, and its rounding with it: in the far tail digits are lost.
+@pytest.mark.parametrize("act, bound, tail_bound",
+                         [("silu", 2e-7, 2e-7), ("gelu_tanh", 2e-7, 1.2e-5), ("relu", 0, 0)])
+def test_agrees_with_float64(ref, act, bound, tail_bound):
     got, want = apply(ref, act, WIDE), exact(act, WIDE)
 
-    error = abs(got - want)
-    assert np.all(error <= 1.2e-7 * abs(want) * np.maximum(4, abs(WIDE) ** 2 * 8) + 1e-30)
-    assert error.max() <= 1e-6 or error[abs(WIDE) < 8].max() <= 1e-6
+    assert np.all(abs(got - want) <= np.where(WIDE > -1, bound, tail_bound) * abs(want) + 1e-36)
 
 
 @pytest.mark.parametrize("act", ["silu", "gelu_tanh", "relu"])

@@ -10,7 +10,7 @@ HEAD_DIMS = [1, 8, 15, 16, 48, 64, 80, 128, 130]
 
 def page(head_dim, dtype, fill):
     padded = -(-head_dim // 16) * 16
-    return (fenced(np.full((head_dim, 64), fill, dtype)), fenced(np.full((64, padded), fill, dtype)))
+    return [fenced(np.full(shape, fill, dtype)) for shape in ((head_dim, 64), (64, padded))]
 
 
 def halves(kernels, x):

@@ -14,15 +14,8 @@ static inline lanes activate_of(lanes x, mc_act act)
 
 static inline void activate_lanes(float *out, const float *gate, const float *up, int n, mc_act act)
 {
-    const int whole = n / 16 * 16, rest = n - whole;
-
-    for (int i = 0; i < whole; i += 16) {
-        const lanes v = activate_of(lanes_load(gate + i), act);
-        lanes_store(out + i, up ? lanes_mul(v, lanes_load(up + i)) : v);
-    }
-    if (rest) {
-        const lanes v = activate_of(lanes_load_first(gate + whole, rest), act);
-        const lanes tail = up ? lanes_mul(v, lanes_load_first(up + whole, rest)) : v;
-        lanes_store_first(out + whole, tail, rest);
+    for (int i = 0; i < n; i += 16) {
+        const lanes v = activate_of(lanes_load_upto(gate + i, n - i), act);
+        lanes_store_upto(out + i, up ? lanes_mul(v, lanes_load_upto(up + i, n - i)) : v, n - i);
     }
 }

@@ -3,11 +3,10 @@
 
 static inline void add_scaled_lanes(float *x, const float *y, float scale, int n)
 {
-    const int whole = n / 16 * 16, rest = n - whole;
     const lanes s = lanes_set(scale);
 
-    for (int i = 0; i < whole; i += 16)
-        lanes_store(x + i, lanes_fma(lanes_load(y + i), s, lanes_load(x + i)));
-    x += whole, y += whole;
-    lanes_store_first(x, lanes_fma(lanes_load_first(y, rest), s, lanes_load_first(x, rest)), rest);
+    for (int i = 0; i < n; i += 16) {
+        const lanes sum = lanes_load_upto(x + i, n - i);
+        lanes_store_upto(x + i, lanes_fma(lanes_load_upto(y + i, n - i), s, sum), n - i);
+    }
 }

@@ -126,15 +126,14 @@ static inline float attention_soften(float *s, float m)
     return lanes_sum(sum);
 }
 
-static void attention_scale(float *out, float by, int head_dim)
+static inline void attention_scale(float *out, float by, int head_dim)
 {
-    const int whole = head_dim / 16 * 16, rest = head_dim - whole;
     const lanes factor = lanes_set(by);
 
-    for (int d = 0; d < whole; d += 16)
-        lanes_store(out + d, lanes_mul(lanes_load(out + d), factor));
-    if (rest)
-        lanes_store_first(out + whole, lanes_mul(lanes_load_first(out + whole, rest), factor), rest);
+    for (int d = 0; d < head_dim; d += 16) {
+        const lanes v = lanes_mul(lanes_load_upto(out + d, head_dim - d), factor);
+        lanes_store_upto(out + d, v, head_dim - d);
+    }
 }
 
 /* Adds the values of positions begin ... end - 1 of a page, weighed by p, to n rows. */

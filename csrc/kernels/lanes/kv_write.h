@@ -9,7 +9,7 @@ static inline void kv_write_lanes(void *keys, void *values, int slot, const floa
 
     for (int d = 0; d < head_dim; d += 16) {
         const int n = head_dim - d < 16 ? head_dim - d : 16;
-        const lanes value = lanes_load_first(v + d, n);
+        const lanes value = lanes_load_upto(v + d, n);
         const size_t key_at = (size_t)d * MC_PAGE + slot, value_at = (size_t)slot * padded + d;
         if (kv == MC_KV_F32) {
             lanes_store((float *)values + value_at, value);
@@ -18,7 +18,7 @@ static inline void kv_write_lanes(void *keys, void *values, int slot, const floa
         } else {
             uint16_t halves[16];
             lanes_store_half((uint16_t *)values + value_at, value);
-            lanes_store_half(halves, lanes_load_first(k + d, n));
+            lanes_store_half(halves, lanes_load_upto(k + d, n));
             for (int i = 0; i < n; i++)
                 ((uint16_t *)keys)[key_at + (size_t)i * MC_PAGE] = halves[i];
         }

@@ -50,4 +50,18 @@ static inline lanes lanes_select(lane_mask mask, lanes yes, lanes no);
 static inline float lanes_sum(lanes v);         /* mc_lane_sum of kernels/lane_sum.h */
 static inline float lanes_largest(lanes v);     /* no lane is NaN; which zero is free */
 
+/* The n values from p on, or 16 where there are more. */
+static inline lanes lanes_load_upto(const float *p, int n)
+{
+    return n < 16 ? lanes_load_first(p, n) : lanes_load(p);
+}
+
+static inline void lanes_store_upto(float *p, lanes v, int n)
+{
+    if (n < 16)
+        lanes_store_first(p, v, n);
+    else
+        lanes_store(p, v);
+}
+
 #endif

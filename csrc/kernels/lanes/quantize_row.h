@@ -7,12 +7,6 @@
 #include "kernels.h"
 #include "kernels/panels.h"
 
-/* The n values from x on, at most 16. */
-static inline lanes quantize_load(const float *x, int n)
-{
-    return n >= 16 ? lanes_load(x) : lanes_load_first(x, n);
-}
-
 /* Writes (size + 15) / 16 * 16 values of q and returns their sum. */
 static inline int32_t quantize_block(int8_t *q, const float *x, int size, float inverse)
 {
@@ -20,7 +14,7 @@ static inline int32_t quantize_block(int8_t *q, const float *x, int size, float 
     lanes sum = lanes_set(0.0f);
 
     for (int e = 0; e < size; e += 16) {
-        const lanes v = lanes_rint(lanes_mul(quantize_load(x + e, size - e), factor));
+        const lanes v = lanes_rint(lanes_mul(lanes_load_upto(x + e, size - e), factor));
         lanes_store_i8(q + e, v);
         sum = lanes_add(sum, v);
     }
@@ -38,7 +32,7 @@ static inline void quantize_row_lanes(const mc_q8_rows *out, int i, const float 
         const int left = k - b * MC_BLOCK_K, size = left < MC_BLOCK_K ? left : MC_BLOCK_K;
         lanes largest = lanes_set(0.0f), zeros = lanes_set(0.0f);
         for (int e = 0; e < size; e += 16) {
-            const lanes v = quantize_load(x + e, size - e);
+            const lanes v = lanes_load_upto(x + e, size - e);
             largest = lanes_max(lanes_abs(v), largest);
             zeros = lanes_fma(v, lanes_set(0.0f), zeros);   /* NaN once v is inf or NaN */
         }
