@@ -37,7 +37,7 @@ def kernel_library(isa, flags):
 
 
 setup(
-    packages=["minichat", "minichat.families"],
+    packages=["minichat", "minichat.families", "minichat.templates"],
     libraries=[kernel_library(isa, flags)
                for isa, flags in {**ISA_FLAGS.get(MACHINE, {}), "ref": []}.items()],
     ext_modules=cythonize([Extension(

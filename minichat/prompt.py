@@ -114,6 +114,8 @@ class Template:
             raise ModelError(f"{self.place}: {_words(error)}") from error
 
     def _strftime(self, format: str) -> str:
+        if len(format) > 200:
+            raise OverflowError("strftime_now: a format of more than 200 characters")
         return self._now().strftime(format)
 
 

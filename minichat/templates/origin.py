@@ -110,6 +110,8 @@ class Text(str):
 
     def _found(self, pieces: list[str], apart: int) -> list[Text]:
         """Cuts out pieces that lie in this order, so many characters or some blanks apart."""
+        if not self.written:
+            return list(map(Text, pieces))
         out, at = [], 0
         for piece in pieces:
             start = at if apart else self.find(piece, at)
@@ -133,6 +135,10 @@ class Text(str):
         return self._cut(0, at), self._cut(at, at + width), self._cut(at + width, len(self))
 
     def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> Text:
+        if not (self.written or isinstance(new, Text) and new.written):
+            return Text(super().replace(old, new, count))
+        if not self.plain and isinstance(new, Text) and not new.plain:
+            return Text.by_template(super().replace(old, new, count))
         if not old:
             return Text(super().replace(old, new, count))
         return joined(_between(new, self.split(old, count)))

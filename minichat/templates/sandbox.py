@@ -29,9 +29,10 @@ from jinja2.utils import Cycler, Namespace
 from . import functions
 from .origin import Text, joined
 
-UNITS, UNITS_PER_CHARACTER = 1 << 24, 64    # of work, for a template and for its input
-WEIGHT = 1 << 22                            # of one value, beside the input
-SECONDS, DEPTH = 10.0, 64
+UNITS, UNITS_PER_CHARACTER = 1 << 22, 64    # of work, for a template and for its input
+WEIGHT, WEIGHT_PER_CHARACTER = 1 << 20, 4   # of one value
+SECONDS, SECONDS_PER_CHARACTER = 2.0, 2e-6  # of this thread's time, which no other program takes
+DEPTH = 64
 
 METHODS: tuple[tuple[type, frozenset[str]], ...] = (
     (str, frozenset(
@@ -78,16 +79,19 @@ class Budget:
 
     def __init__(self, characters: int = 0):
         self.left = UNITS + UNITS_PER_CHARACTER * characters
-        self.weight = WEIGHT + 4 * characters
-        self.deadline = time.monotonic() + SECONDS
+        self.weight = WEIGHT + WEIGHT_PER_CHARACTER * characters
+        self.seconds = SECONDS + SECONDS_PER_CHARACTER * characters
         self.depth = 0
+        self._begun, self._look = time.thread_time(), time.monotonic() + 0.05
 
     def spend(self, units: int = 1) -> None:
         self.left -= units
         if self.left < 0:
             raise Overrun("does too much work")
-        if time.monotonic() > self.deadline:
-            raise Overrun(f"runs for more than {SECONDS:g} seconds")
+        if time.monotonic() > self._look:
+            self._look = time.monotonic() + 0.05
+            if time.thread_time() - self._begun > self.seconds:
+                raise Overrun(f"runs for more than {self.seconds:.1f} seconds")
 
     def make(self, size: int) -> None:
         """Pays for a value of so many characters or elements."""
@@ -289,13 +293,13 @@ class Environment(ImmutableSandboxedEnvironment):
         return self.concat(str(self.printable(part)) for part in parts)
 
     def concat(self, parts: Iterable[str]) -> Text:   # type: ignore[override]
-        budget, pieces = _budget.get(), []
+        budget, pieces, size = _budget.get(), [], 0
         for part in parts:
+            size += len(part)
+            if size > budget.weight:
+                raise Overrun("makes too large a text")
             budget.spend(1 + len(part))
             pieces.append(part)
-        budget.weigh(Text(""))
-        if sum(map(len, pieces)) > budget.weight:
-            raise Overrun("makes too large a value")
         return joined(pieces)
 
     # What they reach, and what that costs.
@@ -308,6 +312,11 @@ class Environment(ImmutableSandboxedEnvironment):
         if type(obj) is list and attr in ("append", "pop"):
             return True
         return any(attr in names for kind, names in METHODS if isinstance(obj, kind))
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+        if attribute.startswith("_"):
+            raise SecurityError(f"attribute {attribute!r} of a {type(obj).__name__}: out of reach")
+        return super().unsafe_undefined(obj, attribute)
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         budget = _budget.get()
