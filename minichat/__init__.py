@@ -1,0 +1,54 @@
+"""Chat with a language model from inside a Python program, on an ordinary CPU.
+
+    for chunk in minichat.chat("path/to/folder", [{"role": "user", "content": "Hi!"}]):
+        print(chunk.message.content, end="", flush=True)
+
+The way of a chat, one module per stage:
+
+    request.py      what the caller sent, checked
+    options.py      its options: names, ranges, defaults
+    prompt.py       messages -> prompt text, by the model's own template
+    fit.py          which messages fit the context
+    tokens.py       text <-> token ids
+    sample.py       options -> the sampler that draws the tokens
+    engine.py       token ids -> token ids, many sequences at once
+    pages.py        the cache of keys and values, shared by prefix
+    text.py         pieces of text -> content and thinking, up to a stop string
+    chunks.py       parts -> the endpoint's stream objects
+    chat.py         the stages, put together
+
+how a model comes into memory:
+
+    residency.py    which models are there, and for how long
+    hub.py          a model's name -> its folder
+    load.py         the folder -> a Model
+    checkpoint.py   the folder's files, none of them trusted
+    weights.py      safetensors -> packed weights
+    cache.py        where packed weights are kept
+    families/       what each kind of model is made of: data
+
+and what they stand on:
+
+    api.py          chat, achat, load, ps: what this page exports
+    cli.py          the same in a terminal
+    errors.py       everything raised on purpose
+    cpus.py         how many CPUs, memory.py how many bytes this process may use
+    _native.pyx     the only door to csrc/
+"""
+from .api import achat, chat, load, ps
+from .chat import ChatStream, Model
+from .chunks import Chunk
+from .errors import (
+    MinichatError,
+    MinichatWarning,
+    ModelError,
+    ModelNotFound,
+    NativeError,
+    OutOfMemory,
+    RequestError,
+    Unsupported,
+)
+
+__all__ = ["ChatStream", "Chunk", "MinichatError", "MinichatWarning", "Model", "ModelError",
+           "ModelNotFound", "NativeError", "OutOfMemory", "RequestError", "Unsupported",
+           "achat", "chat", "load", "ps"]
