@@ -8,10 +8,13 @@ The way of a chat, one module per stage:
     request.py      what the caller sent, checked
     options.py      its options: names, ranges, defaults
     prompt.py       messages -> prompt text, by the model's own template
+    templates/      what templates run in, and whose text is whose
     fit.py          which messages fit the context
     tokens.py       text <-> token ids
+    spelling.py     what a token spells, in bytes
     sample.py       options -> the sampler that draws the tokens
     engine.py       token ids -> token ids, many sequences at once
+    sequence.py     one of them: its ids, its pages
     pages.py        the cache of keys and values, shared by prefix
     text.py         pieces of text -> content and thinking, up to a stop string
     chunks.py       parts -> the endpoint's stream objects
@@ -32,8 +35,10 @@ and what they stand on:
     api.py          chat, achat, load, ps: what this page exports
     cli.py          the same in a terminal
     errors.py       everything raised on purpose
-    cpus.py         how many CPUs, memory.py how many bytes this process may use
+    cpus.py         how many CPUs this process may use
+    memory.py       how many bytes
     _native.pyx     the only door to csrc/
+    native/         its parts
 """
 from .api import achat, chat, load, ps
 from .chat import ChatStream, Model

@@ -29,7 +29,7 @@ class Prompt:
 class Model:
     """A loaded model, made by minichat.load().  Use it in a `with`, or close() it."""
 
-    def __init__(self, name: str, *, template: Template | None, tokenizer: Tokenizer,
+    def __init__(self, name: str, *, template: Template, tokenizer: Tokenizer,
                  family: Family, engine: Engine, generation_config: Mapping[str, Any],
                  config: Mapping[str, Any], long_after: int | None, size_bytes: int):
         self.name, self.family, self.engine = name, family, engine
@@ -99,11 +99,6 @@ class Model:
         """Renders and encodes the messages that fit in num_ctx with one token to spare."""
         template = Template(request.template, self.tokenizer.special_tokens) \
             if request.template is not None else self.template
-        if template is None:
-            raise RequestError(
-                f"{self.name}: no chat template; add chat_template.jinja to its folder, or give "
-                "template=, for a model that just goes on writing "
-                "'{{ bos_token }}{{ messages[-1].content }}'")
         prefill = request.messages[-1].role == "assistant"
         rendered: dict[int, tuple[str, tuple[int, ...]]] = {}
 
@@ -126,7 +121,7 @@ class Model:
         """What the template is told about thinking: nothing, unless the request says so."""
         if request.think is None:
             return {}
-        switch = "enable_thinking" in template.source
+        switch = "enable_thinking" in template.text()
         if request.think and not switch and self.family.thinking is None:
             request.refuse_thinking()
         level = {"reasoning_effort": request.think} if isinstance(request.think, str) else {}

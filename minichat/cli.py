@@ -41,8 +41,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("-m", "--model", required=True,
                       help="a model's folder, or a repository in the Hugging Face cache")
     made.add_argument("-s", "--system", help="a system message")
-    made.add_argument("-q", "--quantization", default=QUANTIZATION,
-                      choices=["q4", "q8", "bf16", "f32"], help="of the weights (default: %(default)s)")
+    made.add_argument("-q", "--quantization", default=QUANTIZATION, help="of the weights: "
+                      "q4, q8, bf16 or f32 (default: %(default)s)")
     made.add_argument("-o", "--option", action="append", default=[], metavar="NAME=VALUE",
                       help="an option such as temperature=0; may be repeated")
     made.add_argument("--template", help="a chat template instead of the model's own")

@@ -43,6 +43,7 @@ def ratio(*files: Path) -> float | None:
 
 def available() -> int:
     """Returns the CPUs of this process: its affinity, within its cgroup's quota; at least 1."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    has_affinity = hasattr(os, "sched_getaffinity")
+    there = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     granted = quota()
-    return max(1, affinity if granted is None else min(affinity, math.ceil(granted)))
+    return max(1, there if granted is None else min(there, math.ceil(granted)))

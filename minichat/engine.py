@@ -17,26 +17,12 @@ from dataclasses import dataclass
 from . import _native
 from ._native import PAGE
 from .errors import MinichatError, OutOfMemory
-from .pages import Node, PageStore
+from .pages import PageStore
+from .sequence import Sequence, Work
 
 MAX_SEQUENCES = 64          # in one step
 AHEAD = 16                  # tokens that a reader may be behind before its sequence pauses
 STEP_TOKENS = 512           # of all sequences, unless a num_batch asks for more
-
-
-@dataclass(frozen=True)
-class Work:
-    """A prompt, and how to go on from it."""
-    prompt: tuple[int, ...]
-    sampler: _native.Sampler
-    end: frozenset[int]         # ids that end the answer
-    num_ctx: int
-    num_predict: int            # tokens at most
-    num_keep: int               # leading positions that a shift spares
-    shift: bool
-    num_thread: int
-    num_batch: int              # prompt tokens a step, at most
-    long_after: int | None      # length past which the other rope table holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,103 +92,6 @@ class Run:
     @property
     def behind(self) -> bool:
         return self._produced - self._consumed >= AHEAD
-
-
-class Sequence:
-    """The engine's end: ids, and the pages that hold their keys and values."""
-
-    def __init__(self, run: Run, store: PageStore, order: int):
-        self.run, self.store, self.order = run, store, order
-        self.ids = list(run.work.prompt)
-        self.long = run.work.long_after is not None and len(self.ids) > run.work.long_after
-        self.share = _native.Share()
-        self.nodes: list[Node] = []         # pages in the tree, from position 0
-        self.own: list[_native.Page] = []   # pages after those, not full yet
-        self.computed = 0                   # positions whose keys and values are there
-        self.blocked = False                # waits for another's pages
-        self.answered = self.prompt_ns = self.eval_ns = self.shifted = 0
-
-    @property
-    def pending(self) -> int:
-        return len(self.ids) - self.computed
-
-    def begin(self) -> None:
-        """Finds what is known of ids; at least the last one is left to compute."""
-        root = self.store.root(self.long)
-        self.nodes, donor, shared = self.store.match(root, self.ids[:-1])
-        for node in self.nodes:
-            self.store.use(node)
-        self.computed = PAGE * len(self.nodes)
-        if donor is not None:
-            self.store.use(donor)           # so that take does not evict it
-            page = self.store.take(donor.page)
-            self.store.release(donor)
-            if page is not None:
-                self.own.append(page)
-                self.computed += shared
-        self._place()
-
-    def reach(self, position: int) -> bool:
-        """Takes pages for the positions before position; False when there are none."""
-        missing = -(-position // PAGE) - len(self.nodes) - len(self.own)
-        for _ in range(missing):
-            page = self.store.take()
-            if page is None:
-                return False
-            self.own.append(page)
-        if missing > 0:
-            self._place()
-        return True
-
-    def advance(self, n: int) -> None:
-        """n more positions are computed; full pages go into the tree."""
-        self.computed += n
-        if self.computed < PAGE * (len(self.nodes) + 1):
-            return
-        while self.computed >= PAGE * (len(self.nodes) + 1):
-            at = PAGE * len(self.nodes)
-            node = self.store.publish(self._last(), self.ids[at:at + PAGE], self.own.pop(0))
-            self.store.use(node)
-            self.nodes.append(node)
-        self._place()
-
-    def leave(self) -> None:
-        """Leaves the pages to whoever begins alike."""
-        known = self.ids[PAGE * len(self.nodes):self.computed]
-        if known:
-            page, last = self.own.pop(0), self._last()
-            if any(child.ids[:len(known)] == tuple(known) for child in last.children.values()):
-                self.store.give(page)
-            else:
-                self.store.publish(last, known, page)
-        for page in self.own:
-            self.store.give(page)
-        for node in self.nodes:
-            self.store.release(node)
-        self.nodes, self.own, self.computed = [], [], 0
-        self.share.place([])
-
-    def shift(self) -> None:
-        """Drops the older half of the positions after num_keep; the tail is computed anew."""
-        work = self.run.work
-        keep = min(work.num_keep, work.num_ctx - 1)
-        discard = max((work.num_ctx - keep) // 2, 1)
-        self.leave()
-        del self.ids[keep:keep + discard]
-        self.shifted += discard
-        self.begin()
-
-    def lengthen(self) -> None:
-        """Past the boundary of the rope tables everything is computed with the other one."""
-        self.leave()
-        self.long = True
-        self.begin()
-
-    def _last(self) -> Node:
-        return self.nodes[-1] if self.nodes else self.store.root(self.long)
-
-    def _place(self) -> None:
-        self.share.place([node.page for node in self.nodes] + self.own)
 
 
 class Engine:
@@ -285,12 +174,12 @@ class Engine:
         while self._arrived and len(self._running) < MAX_SEQUENCES:
             self._admit(self._arrived.pop(0))
         ready = [s for s in self._running if not s.run.behind and not s.blocked]
-        room = max([STEP_TOKENS, *(s.run.work.num_batch for s in ready)])
+        room = max([STEP_TOKENS, *(s.work.num_batch for s in ready)])
         batch = []
         for sequence in sorted(ready, key=lambda s: (s.pending > 1, s.order)):
             if sequence not in self._running or sequence.blocked:   # preempted just now
                 continue
-            n = min(sequence.pending, room, sequence.run.work.num_batch)
+            n = min(sequence.pending, room, sequence.work.num_batch)
             if n and self._make_room(sequence, n, batch):
                 batch.append((sequence, n))
                 room -= n
@@ -301,7 +190,7 @@ class Engine:
             run.put(End("stop"))
             return
         self._orders += 1
-        sequence = Sequence(run, self.store, self._orders)
+        sequence = Sequence(run.work, run, self.store, self._orders)
         try:
             sequence.begin()
         except MinichatError as error:
@@ -348,10 +237,10 @@ class Engine:
         for sequence, n in batch:
             at = sequence.computed
             sequence.share.feed(sequence.ids[at:at + n], at,
-                                sequence.run.work.sampler if n == sequence.pending else None,
+                                sequence.work.sampler if n == sequence.pending else None,
                                 long_rope=sequence.long)
         self._workspace.step([s.share for s, _ in batch],
-                             max(s.run.work.num_thread for s, _ in batch))
+                             max(s.work.num_thread for s, _ in batch))
         elapsed = time.perf_counter_ns() - started
         for sequence, n in batch:
             if sequence.answered:
@@ -365,7 +254,7 @@ class Engine:
 
     def _answer(self, sequence: Sequence) -> None:
         """Takes what was drawn, hands it to the reader, and decides whether to go on."""
-        run, work = sequence.run, sequence.run.work
+        run, work = sequence.run, sequence.work
         try:
             token, logprob, top = sequence.share.draw
         except MinichatError as error:

@@ -37,10 +37,10 @@ def load(path: Path, quantization: str, progress: Progress | None = None) -> Mod
         tokenizer = opened.result()
     native = _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16",
                            isa=os.environ.get("MINICHAT_ISA") or None)
-    template = None if checkpoint.chat_template is None else \
-        Template(checkpoint.chat_template, tokenizer.special_tokens)
     ropes = [layer.mixer.rope for layer in architecture.layers if layer.mixer.rope]
-    return Model(path.name, template=template, tokenizer=tokenizer, family=family,
+    return Model(path.name, tokenizer=tokenizer, family=family,
+                 template=Template(checkpoint.chat_template, tokenizer.special_tokens,
+                                   place=f"{path}: chat template"),
                  engine=Engine(native, page_limit(native, packed.n_bytes)),
                  generation_config=checkpoint.generation_config, config=checkpoint.config,
                  long_after=next((rope.long_after for rope in ropes if rope.long), None),
