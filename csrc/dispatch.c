@@ -36,6 +36,7 @@ static void ref(mc_kernels *k)
 }
 
 #if defined(__x86_64__)
+extern mc_matmul_q mc_matmul_q4_avx2, mc_matmul_q8_avx2;
 extern mc_quantize_row mc_quantize_row_avx2;
 extern mc_rmsnorm mc_rmsnorm_avx2;
 extern mc_layernorm mc_layernorm_avx2;
@@ -44,7 +45,8 @@ extern mc_activate mc_activate_avx2;
 extern mc_add_scaled mc_add_scaled_avx2;
 extern mc_kv_write mc_kv_write_avx2;
 extern mc_attention mc_attention_avx2;
-extern mc_matmul_q mc_matmul_q8_avx512vnni;
+extern mc_matmul_q mc_matmul_q4_avxvnni, mc_matmul_q8_avxvnni;
+extern mc_matmul_q mc_matmul_q4_avx512vnni, mc_matmul_q8_avx512vnni;
 extern mc_quantize_row mc_quantize_row_avx512vnni;
 extern mc_rmsnorm mc_rmsnorm_avx512vnni;
 extern mc_layernorm mc_layernorm_avx512vnni;
@@ -58,6 +60,8 @@ extern mc_matmul_q mc_matmul_q4_amx, mc_matmul_q8_amx;
 
 static void avx2(mc_kernels *k)
 {
+    k->matmul_q4    = mc_matmul_q4_avx2;
+    k->matmul_q8    = mc_matmul_q8_avx2;
     k->quantize_row = mc_quantize_row_avx2;
     k->rmsnorm      = mc_rmsnorm_avx2;
     k->layernorm    = mc_layernorm_avx2;
@@ -68,10 +72,15 @@ static void avx2(mc_kernels *k)
     k->attention    = mc_attention_avx2;
 }
 
-static void avxvnni(mc_kernels *k)    { (void)k; }
+static void avxvnni(mc_kernels *k)
+{
+    k->matmul_q4    = mc_matmul_q4_avxvnni;
+    k->matmul_q8    = mc_matmul_q8_avxvnni;
+}
 
 static void avx512vnni(mc_kernels *k)
 {
+    k->matmul_q4    = mc_matmul_q4_avx512vnni;
     k->matmul_q8    = mc_matmul_q8_avx512vnni;
     k->quantize_row = mc_quantize_row_avx512vnni;
     k->rmsnorm      = mc_rmsnorm_avx512vnni;
