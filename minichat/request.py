@@ -24,7 +24,7 @@ THINK_LEVELS = ("low", "medium", "high", "max")
 QUANTIZATIONS = ("q4", "q8", "bf16", "f32")
 TOP_LOGPROBS = 20
 # Limits of what is nested in a request (tools, arguments, a schema): no honest one comes near.
-DEPTH, VALUES = 100, 1_000_000
+DEPTH, VALUES = 100, 100_000
 
 
 @dataclass(frozen=True)
@@ -146,14 +146,17 @@ def model_name(given: object) -> str:
     if not name:
         raise RequestError("model: nothing; the name or path of a model is needed",
                            error="model is required")
+    if "\0" in name:
+        raise RequestError("model: found a NUL; no name or path has one",
+                           error="invalid model name")
     return name
 
 
 def think_level(given: object) -> bool | str | None:
     if given is None or isinstance(given, bool):
         return given
-    if isinstance(given, str) and (level := text(given, "think")) in THINK_LEVELS:
-        return level
+    if isinstance(given, str) and text(given, "think") in THINK_LEVELS:
+        return str(text(given, "think"))
     choices = '"high", "medium", "low", "max", true, or false'
     error = (f"invalid think value: {json.dumps(given, ensure_ascii=False)} (must be {choices})"
              if isinstance(given, str) else f"think must be a boolean or string ({choices})")

@@ -42,7 +42,7 @@ def random_word(seed, place):
 def penalise(logits, window, p):
     x = logits.astype(np.float64)
     for token in set(window):
-        x[token] = x[token] / p["repeat_penalty"] if x[token] > 0 else x[token] * p["repeat_penalty"]
+        x[token] *= p["repeat_penalty"] if x[token] <= 0 else 1 / p["repeat_penalty"]
         x[token] -= window.count(token) * p["frequency_penalty"] + p["presence_penalty"]
     return x.astype(np.float32)
 
@@ -87,8 +87,8 @@ def model_draw(logits, p, place, mask=None):
 
 
 STAGES = [{}, {"top_k": 1}, {"top_k": 7}, {"top_p": 0.0}, {"top_p": 0.5}, {"top_p": 0.95},
-          {"min_p": 0.1}, {"min_p": 1.0}, {"typical_p": 0.0}, {"typical_p": 0.4}, {"typical_p": 0.9},
-          {"temperature": 0.3}, {"temperature": 5.0}, {"temperature": 1e-300},
+          {"min_p": 0.1}, {"min_p": 1.0}, {"typical_p": 0.0}, {"typical_p": 0.4},
+          {"typical_p": 0.9}, {"temperature": 0.3}, {"temperature": 5.0}, {"temperature": 1e-300},
           {"top_k": 40, "top_p": 0.9, "temperature": 0.8},
           {"top_k": 30, "typical_p": 0.8, "top_p": 0.9, "min_p": 0.02, "temperature": 1.5}]
 
