@@ -98,6 +98,8 @@ def read(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Keys:
     """Returns the keys of a model's config.json, which must be one that chats."""
     keys = Keys(config, defaults)
     architectures = keys.values.get("architectures") or [HEADS[0]]
+    if not isinstance(architectures, list):
+        keys.fail("architectures", "a list of names")
     if not any(str(name).endswith(HEADS) for name in architectures):
         raise Unsupported(keys.message("architectures", f"one that ends in {' or '.join(HEADS)}"))
     return keys.without("quantization_config", "is_encoder_decoder", "add_cross_attention",

@@ -51,6 +51,7 @@ IMPOSSIBLE = [
      "rope_scaling.rope_theta: 1000000000.0; with its scaling, one whose frequencies are finite"),
     ("llama", {"tie_word_embeddings": 1}, "tie_word_embeddings: 1; true or false"),
     ("llama", {"hidden_act": ["silu"]}, "hidden_act: ['silu']; one of silu, "),
+    ("llama", {"architectures": 1}, "architectures: 1; a list of names"),
     ("mistral", {"sliding_window": 0}, "sliding_window: 0; an integer from 1"),
     ("qwen3", {"layer_types": ["full_attention"]}, "layer_types: ['full_attention']; a list of 2"),
     ("qwen3", {"use_sliding_window": False}, "sliding_window: None; an integer from 1"),

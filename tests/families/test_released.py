@@ -67,6 +67,22 @@ def test_phi4_rotates_three_quarters_and_changes_beyond_the_original_length():
     assert rope.long.inv_freq[0] == pytest.approx(1 / 1.5) and rope.inv_freq[0] == 1.0
 
 
+@pytest.mark.parametrize("model_type, prefix", [
+    ("llama", ""), ("llama", "model."), ("gpt2", ""), ("gpt2", "transformer."),
+    *[("gemma3", prefix) for prefix in ("language_model.model.", "model.language_model.",
+                                        "language_model.", "model.", "")]])
+def test_finds_tensors_by_the_names_that_savers_gave_them(model_type, prefix):
+    family = families.family(model_type)
+    name = family.tensors["embed"].names[0]
+    there = prefix + name.removeprefix(family.prefixes[0])
+    assert family.find(name, {there}) == there
+    assert family.find(name, {"vision_tower." + there}) is None
+
+
+def test_the_head_of_a_nested_model_is_beside_it():
+    assert families.family("gemma3").find("lm_head.weight", {"language_model.lm_head.weight"})
+
+
 def test_unknown_model_type_names_the_known_ones():
     with pytest.raises(Unsupported, match="model_type: 'rwkv7'; .*gpt2, granite, llama"):
         families.family("rwkv7")
