@@ -31,7 +31,8 @@ def load(path: Path, quantization: str, progress: Progress | None = None) -> Mod
     architecture = family.architecture(checkpoint.config)
     with ThreadPoolExecutor(1) as pool:         # a large vocabulary takes a second
         opened = pool.submit(Tokenizer.open, checkpoint.tokenizer_json,
-                             checkpoint.tokenizer_config, architecture.vocab_size)
+                             checkpoint.tokenizer_config, architecture.vocab_size,
+                             checkpoint.model_type)
         packed = weights.load(checkpoint, family, architecture, quantization, progress=progress,
                               threads=cpus.available())
         tokenizer = opened.result()

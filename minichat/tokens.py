@@ -91,6 +91,10 @@ class Tokenizer:
         A `Prompt` says which of its characters are plain text: those are never part of a
         control token, however they are spelled.  Any other string is the caller's own.
         """
+        try:
+            prompt.encode()
+        except UnicodeEncodeError as error:
+            raise RequestError(f"prompt: lone surrogate at {error.start}; must be text") from error
         encoding = self._encoding(self._library, prompt)
         ids: list[int] = encoding.ids
         plain = getattr(prompt, "plain", ())
@@ -109,6 +113,10 @@ class Tokenizer:
         """Returns the id of a token by its exact spelling."""
         id: int | None = self._library.token_to_id(token)
         return id
+
+    def token(self, id: int) -> str | None:
+        """Returns the name of a token, as tokenizer.json has it; None for an unknown id."""
+        return self._library.id_to_token(id) if 0 <= id < 1 << 32 else None
 
     def token_bytes(self, id: int) -> bytes:
         """Returns what a token adds to the middle of a text; nothing for an unknown id."""
@@ -141,15 +149,12 @@ class Tokenizer:
         return frozenset(ends | {id for name in names if (id := self.token_id(name)) is not None})
 
     def _spell(self, id: int, first: bool) -> bytes:
-        token = self._library.id_to_token(id) if 0 <= id < 1 << 32 else None
+        token = self.token(id)
         return b"" if token is None else self._spelling.piece(token, first)
 
     def _encoding(self, library: tokenizers.Tokenizer, text: str) -> tokenizers.Encoding:
-        try:
-            return _call(self.path, "cannot encode", library.encode, str(text),
-                         add_special_tokens=False)
-        except UnicodeEncodeError as error:
-            raise RequestError(f"prompt: lone surrogate at {error.start}; must be text") from error
+        return _call(self.path, "cannot encode", library.encode, str(text),
+                     add_special_tokens=False)
 
     def _check_fits(self) -> None:
         if self._vocab_size is None:
@@ -205,7 +210,7 @@ class Decoder:
             return ""
         if self._first:
             piece = self._tokenizer._spell(id, True)
-            self._first = self._tokenizer._library.id_to_token(id) is None
+            self._first = self._tokenizer.token(id) is None
         else:
             found = self._bytes.get(id)
             piece = self._tokenizer.token_bytes(id) if found is None else found
@@ -230,7 +235,7 @@ def _call(path: Path, what: str, call: Callable[..., T], *args: Any, **kwargs: A
     """Calls the library, whose errors are bare Exceptions, and whose panics not even those."""
     try:
         return call(*args, **kwargs)
-    except (KeyboardInterrupt, SystemExit, MemoryError, UnicodeEncodeError):
+    except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:
         raise ModelError(f"{path}: {what}: {error}") from error
