@@ -6,6 +6,7 @@ import json
 import math
 import mmap
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -163,8 +164,9 @@ def open_shards(path: Path) -> tuple[Shard, ...]:
         raise ModelError(f"{index}: weight_map: must be an object of tensor names and file names")
     shards = {}
     for name, file in weight_map.items():
-        if not isinstance(file, str) or not file or Path(file).name != file:
-            raise ModelError(f"{index}: weight_map.{name}: {file!r}; must be a file's name")
+        if not isinstance(file, str) or not re.fullmatch(r"[\w.-]+\.safetensors", file):
+            raise ModelError(f"{index}: weight_map.{name}: {file!r}; must be the name of a file "
+                             "here, *.safetensors")
         if file not in shards:
             if not (path / file).exists():
                 raise ModelError(f"{path / file}: missing; {INDEX} names it, download it")

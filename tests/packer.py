@@ -65,6 +65,9 @@ def nearest(x):
     return entries[book, best], order[book, best]
 
 
+NEAREST = nearest(np.arange(-X_MAX, X_MAX + 1))
+
+
 def block_q4(w):
     """Four rounds of books for the scales, then scales for the values, four times as far."""
     size, room = w.shape[1], padded(w.shape[1])
@@ -75,7 +78,7 @@ def block_q4(w):
         divisor = np.where(d > 0, d / F(2), F(1))[..., None]
         x = np.rint(np.clip(strips / divisor, -X_MAX, X_MAX)).astype(int)
         x = np.pad(x, ((0, 0), (0, 0), (0, room - size)))
-        entry, code = nearest(x)                                # (strip, row, k, book)
+        entry, code = (table[x + X_MAX] for table in NEAREST)   # (strip, row, k, book)
         error = ((x[..., None] - 2 * entry) ** 2 * exists[:, None]).astype(F)
         error = error.reshape(4, 4, room // 4, 4, 8).sum(3)     # exact: small integers
         largest = d.max(1, keepdims=True)

@@ -82,7 +82,8 @@ def test_threads_write_their_panels_and_no_others(format):
     assert (out[:2 * panel] == 0xa5).all() and (out[5 * panel:] == 0xa5).all()
 
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda p: _native.pack(out, format, 100, 320, [("w", w)], p, p + 1), range(7)))
+        list(pool.map(lambda p: _native.pack(out, format, 100, 320, [("w", w)], p, p + 1),
+                      range(7)))
     assert np.array_equal(out, want)
 
 
@@ -145,7 +146,7 @@ def test_bf16_refuses_what_would_round_to_inf():
     w[0, 3] = 3.3962e38
     with pytest.raises(ModelError, match="w: row 0"):
         packed(w, "bf16")
-    w[0, 3] = np.finfo(ml_dtypes.bfloat16).max
+    w[0, 3] = ml_dtypes.finfo(ml_dtypes.bfloat16).max
     assert np.array_equal(packed(w, "bf16"), packer.pack(w, "bf16"))
 
 
