@@ -37,6 +37,7 @@ static void ref(mc_kernels *k)
 
 #if defined(__x86_64__)
 extern mc_matmul_q mc_matmul_q4_avx2, mc_matmul_q8_avx2;
+extern mc_matmul_f mc_matmul_bf16_avx2, mc_matmul_f32_avx2;
 extern mc_quantize_row mc_quantize_row_avx2;
 extern mc_rmsnorm mc_rmsnorm_avx2;
 extern mc_layernorm mc_layernorm_avx2;
@@ -47,6 +48,7 @@ extern mc_kv_write mc_kv_write_avx2;
 extern mc_attention mc_attention_avx2;
 extern mc_matmul_q mc_matmul_q4_avxvnni, mc_matmul_q8_avxvnni;
 extern mc_matmul_q mc_matmul_q4_avx512vnni, mc_matmul_q8_avx512vnni;
+extern mc_matmul_f mc_matmul_bf16_avx512vnni, mc_matmul_f32_avx512vnni;
 extern mc_quantize_row mc_quantize_row_avx512vnni;
 extern mc_rmsnorm mc_rmsnorm_avx512vnni;
 extern mc_layernorm mc_layernorm_avx512vnni;
@@ -62,6 +64,8 @@ static void avx2(mc_kernels *k)
 {
     k->matmul_q4    = mc_matmul_q4_avx2;
     k->matmul_q8    = mc_matmul_q8_avx2;
+    k->matmul_bf16  = mc_matmul_bf16_avx2;
+    k->matmul_f32   = mc_matmul_f32_avx2;
     k->quantize_row = mc_quantize_row_avx2;
     k->rmsnorm      = mc_rmsnorm_avx2;
     k->layernorm    = mc_layernorm_avx2;
@@ -82,6 +86,8 @@ static void avx512vnni(mc_kernels *k)
 {
     k->matmul_q4    = mc_matmul_q4_avx512vnni;
     k->matmul_q8    = mc_matmul_q8_avx512vnni;
+    k->matmul_bf16  = mc_matmul_bf16_avx512vnni;
+    k->matmul_f32   = mc_matmul_f32_avx512vnni;
     k->quantize_row = mc_quantize_row_avx512vnni;
     k->rmsnorm      = mc_rmsnorm_avx512vnni;
     k->layernorm    = mc_layernorm_avx512vnni;

@@ -139,6 +139,17 @@ static inline lanes lanes_load_half(const uint16_t *p)
                     _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 8))) };
 }
 
+static inline __m256 widen_bf16(__m128i bf16)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bf16), 16));
+}
+
+static inline lanes lanes_load_bf16(const uint16_t *p)
+{
+    return (lanes){ widen_bf16(_mm_loadu_si128((const __m128i *)p)),
+                    widen_bf16(_mm_loadu_si128((const __m128i *)(p + 8))) };
+}
+
 static inline void lanes_store_half(uint16_t *p, lanes v)
 {
     const lanes clamped = lanes_max(lanes_set(-65504.0f), lanes_min(lanes_set(65504.0f), v));

@@ -67,6 +67,12 @@ static inline lanes lanes_load_half(const uint16_t *p)
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 }
 
+static inline lanes lanes_load_bf16(const uint16_t *p)
+{
+    const __m256i bf16 = _mm256_loadu_si256((const __m256i *)p);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16), 16));
+}
+
 static inline void lanes_store_half(uint16_t *p, lanes v)
 {
     const lanes clamped = lanes_max(lanes_set(-65504.0f), lanes_min(lanes_set(65504.0f), v));

@@ -1,0 +1,11 @@
+/* avx2/matmul_f32.c - matmul_f32 over lanes: two registers of eight. */
+#include "kernels/avx2/lanes.h"
+#include "kernels/lanes/matmul_f.h"
+
+mc_matmul_f mc_matmul_f32_avx2;
+
+void mc_matmul_f32_avx2(float *out, size_t out_stride, const float *x, size_t x_stride, int m,
+                        const mc_matrix *w, int panel0, int panel1)
+{
+    matmul_f_lanes(out, out_stride, x, x_stride, m, w, panel0, panel1, MC_F32);
+}
