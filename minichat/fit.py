@@ -19,7 +19,7 @@ def units(messages: Sequence[M]) -> list[list[int]]:
     for i in range(users[-1] if users else 0):
         if messages[i].role == "system":
             continue
-        if messages[i].role == "tool" and groups:
+        if messages[i].role == "tool" and groups and messages[groups[-1][0]].role == "assistant":
             groups[-1].append(i)
         else:
             groups.append([i])

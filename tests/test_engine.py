@@ -1,0 +1,241 @@
+"""engine.py and csrc/model.c: an answer depends on its own ids and seed, on nothing else."""
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from minichat import _native, families, sample, weights
+from minichat.checkpoint import Checkpoint
+from minichat.engine import AHEAD, End, Engine, Run, Token, Work
+from minichat.errors import MinichatError, ModelError, OutOfMemory
+from minichat.options import Options
+
+from .random_model import TINY, write
+
+PROMPT = tuple(np.random.default_rng(0).integers(0, 272, 150).tolist())
+VOCAB = TINY["vocab_size"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("models") / "tiny", TINY)
+
+
+def native(folder, quantization="q4", isa=None):
+    checkpoint = Checkpoint.open(folder)
+    family = families.family(checkpoint.model_type)
+    architecture = family.architecture(checkpoint.config)
+    packed = weights.load(checkpoint, family, architecture, quantization, cache_dir="")
+    return _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16", isa=isa)
+
+
+@pytest.fixture
+def engine(folder):
+    made = Engine(native(folder), 40)
+    yield made
+    made.close()
+
+
+def run(engine, prompt=PROMPT, *, num_predict=40, num_ctx=512, threads=1, batch=512, end=(),
+        shift=True, num_keep=4, long_after=None, **options):
+    options = {"seed": 3, "temperature": 1.0} | options
+    sampler = sample.sampler(Options(**options), VOCAB, num_ctx=num_ctx)
+    sampler.prompt(prompt)
+    return Run(engine, Work(tuple(prompt), sampler, frozenset(end), num_ctx, num_predict, num_keep,
+                            shift, threads, batch, long_after))
+
+
+def ids(run):
+    return [item.id for item in run if isinstance(item, Token)]
+
+
+@pytest.fixture(scope="module")
+def alone(folder):
+    """The answer to PROMPT, computed by itself from nothing."""
+    engine = Engine(native(folder), 40)
+    answer = ids(run(engine))
+    engine.close()
+    return answer
+
+
+def logits(model, ids, *, chunk=512, threads=1):
+    """Logits of every position, computed chunk by chunk."""
+    share, workspace = _native.Share(), _native.Workspace(model, chunk, chunk)
+    share.place([_native.Page(model) for _ in range(-(-len(ids) // _native.PAGE))])
+    out = []
+    for at in range(0, len(ids), chunk):
+        part = ids[at:at + chunk]
+        share.feed(part, at, n_logits=len(part))
+        workspace.step([share], threads)
+        out.append(share.logits)
+    return np.concatenate(out)
+
+
+@pytest.mark.parametrize("quantization", ["q4", "q8", "bf16", "f32"])
+def test_logits_are_the_same_bits_under_every_isa_thread_count_and_chunking(folder, quantization):
+    want = logits(native(folder, quantization, "ref"), PROMPT)
+    assert np.isfinite(want).all()
+    for isa in _native.isas():
+        model = native(folder, quantization, isa)
+        for chunk, threads in ((512, 1), (512, 2), (64, 2), (7, 1), (1, 3)):
+            assert np.array_equal(logits(model, PROMPT, chunk=chunk, threads=threads), want), \
+                f"{isa}, {threads} threads, {chunk} at a time"
+
+
+@pytest.mark.parametrize("isa", _native.isas())
+@pytest.mark.parametrize("threads, batch", [(1, 512), (2, 512), (2, 11), (5, 64)])
+def test_answers_do_not_depend_on_how_they_are_computed(folder, alone, isa, threads, batch):
+    engine = Engine(native(folder, isa=isa), 40)
+    assert ids(run(engine, threads=threads, batch=batch)) == alone
+    engine.close()
+
+
+def test_answers_do_not_depend_on_company(engine, alone):
+    answers = {}
+
+    def chat(n):
+        prompt = PROMPT if n % 2 else PROMPT[:90] + (n,) * 20
+        answers[n] = ids(run(engine, prompt, threads=2, batch=32 + n))
+
+    threads = [threading.Thread(target=chat, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [answers[n] for n in (1, 3, 5, 7)] == [alone] * 4
+    assert all(len(answer) == 40 for answer in answers.values())
+
+
+def test_answers_do_not_depend_on_the_cache(engine, alone):
+    first = run(engine)
+    assert ids(first) == alone and first.cached == 0
+    again = run(engine)
+    assert ids(again) == alone and again.cached == len(PROMPT) - 1
+    turn = PROMPT + tuple(alone) + (1, 2, 3)
+    follows = run(engine, turn)
+    reused = ids(follows)
+    assert follows.cached == len(PROMPT) + len(alone) - 1
+    fresh = Engine(engine.model, 40)
+    assert ids(run(fresh, turn)) == reused
+    fresh.close()
+
+
+def test_another_beginning_reuses_what_is_common(engine):
+    ids(run(engine))
+    other = run(engine, PROMPT[:100] + (9,) * 30)
+    answer = ids(other)
+    assert other.cached == 100
+    fresh = Engine(engine.model, 40)
+    assert ids(run(fresh, PROMPT[:100] + (9,) * 30)) == answer
+    fresh.close()
+
+
+def test_a_sequence_without_pages_waits_and_is_computed_again(folder, alone):
+    engine = Engine(native(folder), 8)      # two of three pages each, and a bit
+    answers = {}
+
+    def chat(n):
+        prompt = PROMPT if n == 0 else PROMPT[n:] + PROMPT[:n]
+        answers[n] = ids(run(engine, prompt, num_predict=100))
+
+    threads = [threading.Thread(target=chat, args=(n,)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers[0][:40] == alone and all(len(answer) == 100 for answer in answers.values())
+    assert engine.store.made <= 8
+    engine.close()
+
+
+def test_one_that_cannot_fit_alone_fails_and_names_num_ctx(folder):
+    engine = Engine(native(folder), 3)
+    long = run(engine, num_predict=300)
+    with pytest.raises(OutOfMemory, match="num_ctx"):
+        ids(long)
+    assert len(ids(run(engine, PROMPT[:50], num_predict=10))) == 10
+    engine.close()
+
+
+def test_ends_at_an_end_token(engine, alone):
+    *tokens, end = run(engine, end=[alone[10]])
+    assert end == End("stop")
+    assert [t.id for t in tokens] == alone[:alone.index(alone[10]) + 1]
+
+
+def test_ends_at_num_predict(engine, alone):
+    *tokens, end = run(engine, num_predict=7)
+    assert end == End("length") and [t.id for t in tokens] == alone[:7]
+
+
+def test_without_shift_it_ends_where_the_context_is_full(engine):
+    *tokens, end = run(engine, num_ctx=160, num_predict=100, shift=False)
+    assert end == End("length") and len(tokens) == 160 - len(PROMPT) + 1
+
+
+def test_a_shift_drops_the_older_half_and_computes_the_rest_anew(engine, folder):
+    *tokens, end = run(engine, num_ctx=160, num_predict=100, num_keep=10, temperature=0.0,
+                       repeat_last_n=0)
+    assert end == End("length") and len(tokens) == 100
+    assert {t.shifted_tokens for t in tokens} == {0, 75, 150}
+    answer = [t.id for t in tokens]
+    cut = PROMPT + tuple(answer[:11])
+    seen = cut[:10] + cut[85:]
+    fresh = Engine(engine.model, 40)
+    assert ids(run(fresh, seen, num_ctx=160, num_predict=5, temperature=0.0,
+                   repeat_last_n=0)) == answer[11:16]
+    fresh.close()
+
+
+def test_a_closed_run_frees_its_pages_at_the_next_step(engine):
+    endless = run(engine, num_predict=5000)
+    next(endless)
+    endless.close()
+    with pytest.raises(StopIteration):
+        next(endless)
+    assert ids(run(engine, PROMPT[:20], num_predict=3))
+    assert not any(node.users for node in engine.store)
+    assert engine.store.made == len(list(engine.store))
+
+
+def test_a_slow_reader_holds_nobody_up(engine):
+    slow = run(engine, num_predict=1000)
+    next(slow)
+    assert len(ids(run(engine, PROMPT[5:], num_predict=3 * AHEAD))) == 3 * AHEAD
+    time.sleep(0.05)
+    produced = slow._produced
+    time.sleep(0.05)
+    assert slow._produced == produced <= AHEAD + 1
+    assert sum(1 for _ in zip(range(100), slow, strict=False)) == 100
+    slow.close()
+
+
+def test_logits_that_are_not_finite_are_an_error_for_their_own_sequence(folder):
+    checkpoint = Checkpoint.open(folder)
+    family = families.family(checkpoint.model_type)
+    architecture = family.architecture(checkpoint.config)
+    packed = dict(weights.load(checkpoint, family, architecture, "q4", cache_dir=""))
+    broken = np.full_like(packed["final_norm"].data, np.nan)
+    packed["final_norm"] = weights.Tensor(broken, "vector", packed["final_norm"].shape)
+    engine = Engine(_native.Model(architecture, packed), 40)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="inf or NaN"):
+            ids(run(engine))
+    engine.close()
+
+
+def test_closing_the_engine_ends_its_readers(engine):
+    endless = run(engine, num_predict=5000)
+    next(endless)
+    engine.close()
+    with pytest.raises(MinichatError, match="closed"):
+        for _ in range(AHEAD + 2):
+            next(endless)
+    with pytest.raises(MinichatError, match="load it again"):
+        next(run(engine))
+
+
+def test_an_unknown_isa_names_those_there_are(folder):
+    with pytest.raises(MinichatError, match="MINICHAT_ISA: 'mmx'; this machine runs ref"):
+        native(folder, isa="mmx")
