@@ -1,0 +1,195 @@
+"""residency.py: how long a model stays; load and unload requests; processes and their ends."""
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+
+import minichat
+from minichat import api as api_module
+from minichat.errors import MinichatError, ModelError
+
+from .random_model import TINY, write
+
+HELLO = [{"role": "user", "content": "hello"}]
+SHORT = {"num_predict": 3}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("models") / "tiny", TINY)
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(monkeypatch):
+    monkeypatch.setattr(api_module, "_residency", api_module.Residency())
+
+
+def there():
+    return [model["name"] for model in minichat.ps()]
+
+
+def wait_until(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)
+
+
+def test_load_and_unload_requests(folder):
+    (loaded,) = minichat.chat(folder)
+    assert loaded.done_reason == "load" and loaded.load_duration > 0 and loaded.eval_count == 0
+    assert there() == ["tiny"]
+    (unloaded,) = minichat.chat(folder, [], keep_alive=0)
+    assert unloaded.done_reason == "unload" and there() == []
+    assert minichat.chat(folder, [], keep_alive=0, stream=False).done_reason == "unload"
+
+
+def test_keep_alive_zero_unloads_after_the_answer(folder):
+    stream = minichat.chat(folder, HELLO, keep_alive=0, options=SHORT)
+    next(stream)
+    assert there() == ["tiny"]
+    list(stream)
+    wait_until(lambda: there() == [])
+
+
+def test_a_model_goes_when_its_time_is_over(folder):
+    minichat.chat(folder, HELLO, keep_alive=0.2, options=SHORT, stream=False)
+    assert there() == ["tiny"]
+    wait_until(lambda: there() == [])
+
+
+def test_a_running_chat_holds_its_model(folder):
+    stream = minichat.chat(folder, HELLO, keep_alive=0.05, options={"num_predict": 100000})
+    next(stream)
+    time.sleep(0.3)
+    assert there() == ["tiny"]
+    stream.close()
+    wait_until(lambda: there() == [])
+
+
+def test_the_last_keep_alive_stays_in_force(folder):
+    minichat.chat(folder, HELLO, keep_alive=-1, options=SHORT, stream=False)
+    minichat.chat(folder, HELLO, options=SHORT, stream=False)
+    assert minichat.ps()[0]["expires_at"] is None
+    minichat.chat(folder, HELLO, keep_alive="1h", options=SHORT, stream=False)
+    assert minichat.ps()[0]["expires_at"].endswith("Z")
+
+
+def test_load_pins_until_close(folder):
+    with minichat.load(folder) as model, minichat.load(folder) as other:
+        assert model.engine is other.engine
+        minichat.chat(folder, [], keep_alive=0)
+        assert there() == ["tiny"]
+        other.close()
+        other.close()
+        assert model.chat(HELLO, options=SHORT, stream=False).done
+    wait_until(lambda: there() == [])
+
+
+def test_each_quantization_is_a_model_of_its_own(folder):
+    for quantization in ("q4", "q8"):
+        minichat.chat(folder, [], quantization=quantization)
+    assert len(there()) == 2
+    minichat.chat(folder, [], keep_alive=0)
+    assert there() == []
+
+
+def test_many_ask_and_it_is_loaded_once(folder, monkeypatch):
+    loads = []
+    real = api_module.loading.load
+
+    def slowly(*arguments):
+        loads.append(arguments)
+        time.sleep(0.1)
+        return real(*arguments)
+
+    monkeypatch.setattr(api_module.loading, "load", slowly)
+    threads = [threading.Thread(target=lambda: list(minichat.chat(folder, HELLO, options=SHORT)))
+               for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loads) == 1
+
+
+def test_a_failed_load_leaves_nothing_and_may_be_tried_again(folder, tmp_path):
+    broken = tmp_path / "broken"
+    write(broken, TINY)
+    config = (broken / "config.json").read_text()
+    (broken / "config.json").write_text(config.replace("96", "112", 1))
+    with pytest.raises(ModelError):
+        minichat.chat(broken, HELLO)
+    assert there() == []
+    (broken / "config.json").write_text(config)
+    assert minichat.chat(broken, HELLO, options=SHORT, stream=False).done
+
+
+def test_a_forked_child_loads_anew_and_its_parents_streams_end(folder):
+    stream = minichat.chat(folder, HELLO, options={"num_predict": 500})
+    next(stream)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            try:
+                next(stream)
+            except MinichatError as error:
+                fresh = minichat.chat(folder, HELLO, options=SHORT, stream=False)
+                status = 0 if "fork" in str(error) and fresh.done else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    *_, last = stream
+    assert last.done
+
+
+def run(script, *arguments, **kwargs):
+    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+
+
+def test_the_interpreter_exits_in_mid_stream(folder):
+    process = run("""
+        import sys, minichat
+        stream = minichat.chat(sys.argv[1], [{"role": "user", "content": "x"}],
+                               options={"num_predict": 100000})
+        next(stream)
+        print("leaving")
+        """, folder)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "leaving\n", "")
+
+
+def test_a_keep_alive_does_not_keep_the_interpreter(folder):
+    process = run("""
+        import sys, minichat
+        minichat.chat(sys.argv[1], keep_alive="1h")
+        """, folder)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_an_interrupt_ends_the_answer_and_the_model_goes_on(folder):
+    process = run("""
+        import sys, minichat
+        hello = [{"role": "user", "content": "x"}]
+        try:
+            for i, chunk in enumerate(minichat.chat(sys.argv[1], hello,
+                                                    options={"num_predict": 10**6})):
+                if i == 0:
+                    print("started", flush=True)
+        except KeyboardInterrupt:
+            print(minichat.chat(sys.argv[1], hello, options={"num_predict": 2},
+                                stream=False).eval_count)
+        """, folder)
+    assert process.stdout.readline() == "started\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "2\n", "")
