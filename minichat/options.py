@@ -46,7 +46,7 @@ class Options:
     A value comes from the request, else from the model's generation_config.json, else from
     here.  None in the request is as good as absent.
     """
-    num_ctx: int | None = integer(None, 1)  # positions of prompt and answer; None: the model's limit
+    num_ctx: int | None = integer(None, 1)  # positions of prompt and answer; None: all it has
     num_predict: int = integer(-1, -2)      # tokens of the answer; below 0: until it ends
     num_keep: int = integer(4, -1)          # positions that a shift keeps; -1: the whole prompt
     num_batch: int | None = integer(None, 1)    # prompt tokens in one step; changes no answer
@@ -85,7 +85,7 @@ class Options:
             if value is None:
                 continue
             if name in known:
-                chosen[name] = checked(value, known[name], "options", name)
+                chosen[name] = checked(value, known[name], "options.", name)
             elif strict:
                 raise RequestError(unknown(name))
             else:
@@ -98,28 +98,31 @@ class Options:
     def layered(cls, generation_config: Mapping[str, Any], chosen: Mapping[str, Any]) -> Options:
         """Returns defaults, below the model's values, below what parse() returned.
 
-        Raises ModelError for a value of generation_config.json that is none.
+        Stop strings are added to the model's.  Raises ModelError for a value of
+        generation_config.json that is out of range or of a wrong type.
         """
-        return cls(**{**of_model(generation_config), **chosen})
+        model = of_model(generation_config)
+        stop = (*model.get("stop", ()), *chosen.get("stop", ()))
+        return cls(**{**model, **chosen, "stop": stop})
 
 
-# The names of generation_config.json that we know by another name.
-ALIASES = {"repetition_penalty": "repeat_penalty", "stop_strings": "stop"}
+# What generation_config.json may set, and as which option.
+OF_MODEL = {"temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p",
+            "typical_p": "typical_p", "repetition_penalty": "repeat_penalty",
+            "stop_strings": "stop"}
 
 
 def of_model(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the options that generation_config.json sets."""
     known = {f.name: f.metadata for f in fields(Options)}
-    names = ("temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty",
-             "stop_strings")
     values = {}
-    for name in names:
-        if config.get(name) is not None:
-            option = ALIASES.get(name, name)
-            try:
-                values[option] = checked(config[name], known[option], "generation_config.json", name)
-            except RequestError as error:
-                raise ModelError(str(error)) from None
+    for name, option in OF_MODEL.items():
+        if (value := config.get(name)) is None:
+            continue
+        try:
+            values[option] = checked(value, known[option], "generation_config.json: ", name)
+        except RequestError as error:
+            raise ModelError(str(error)) from None
     if config.get("do_sample") is False:
         values["temperature"] = 0.0
     return values
@@ -127,7 +130,7 @@ def of_model(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def checked(value: object, rule: Mapping[str, Any], source: str, name: str) -> Any:
     """Returns value as the table wants it, or raises RequestError."""
-    place, kind = f"{source}.{name}", rule["type"]
+    place, kind = source + name, rule["type"]
     if kind == "boolean":
         if isinstance(value, bool):
             return value

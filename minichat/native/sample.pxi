@@ -43,7 +43,8 @@ cdef class Sampler:
         if vocab_size < 1 or not (temperature >= 0 and top_k >= 0 and repeat_penalty > 0
                                   and repeat_last_n >= 0 and 0 <= top_logprobs <= MC_TOP_LOGPROBS):
             raise ValueError("a sampler's vocabulary or parameter is out of range")
-        p.temperature, p.top_k, p.top_p, p.min_p, p.typical_p = temperature, top_k, top_p, min_p, typical_p
+        p.temperature, p.top_k = temperature, top_k
+        p.top_p, p.min_p, p.typical_p = top_p, min_p, typical_p
         p.repeat_penalty, p.presence_penalty = repeat_penalty, presence_penalty
         p.frequency_penalty, p.repeat_last_n, p.seed = frequency_penalty, repeat_last_n, seed
         p.logprobs, p.top_logprobs = logprobs, top_logprobs
