@@ -76,6 +76,11 @@ class Residency:
         with self._changed:
             resident.model = model
             self._set(resident, keep_alive)
+            # Not in release(), which may run while the interpreter exits: no thread starts then.
+            if self._keeper is None:
+                self._keeper = threading.Thread(target=self._keep, name="minichat-keeper",
+                                                daemon=True)
+                self._keeper.start()
             self._changed.notify_all()
         return resident
 
@@ -84,10 +89,6 @@ class Residency:
         with self._changed:
             resident.users -= 1
             resident.idle_since = time.monotonic()
-            if self._keeper is None and resident.expires < math.inf:
-                self._keeper = threading.Thread(target=self._keep, name="minichat-keeper",
-                                                daemon=True)
-                self._keeper.start()
             self._changed.notify_all()
         if resident.keep_alive == 0:
             self._close_expired()
@@ -115,19 +116,22 @@ class Residency:
             expired = [r for r in self._residents.values() if r.expires <= now]
             for resident in expired:
                 del self._residents[resident.key]
+            if expired:
+                self._changed.notify_all()
         for resident in expired:
             resident.model.engine.close()
 
     def _keep(self) -> None:
-        """Sleeps until something expires; ends when nothing will."""
+        """Sleeps until something expires; ends when no model is left."""
         while True:
             self._close_expired()
             with self._changed:
-                soonest = min((r.expires for r in self._residents.values()), default=math.inf)
-                if soonest == math.inf:
+                if not self._residents:
                     self._keeper = None
                     return
-                self._changed.wait(min(max(soonest - time.monotonic(), 0), threading.TIMEOUT_MAX))
+                soonest = min(r.expires for r in self._residents.values())
+                left = soonest - time.monotonic()
+                self._changed.wait(max(left, 0) if left < threading.TIMEOUT_MAX else None)
 
 
 def describe(resident: Resident) -> dict[str, Any]:
