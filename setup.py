@@ -44,7 +44,8 @@ setup(
         "minichat._native",
         sources=["minichat/_native.pyx", *sorted(map(str, [*Path("csrc").glob("*.c"),
                                                            *Path("csrc/blocks").glob("*.c")]))],
-        depends=[*CSRC, *map(str, Path("minichat/native").glob("*.pxi"))],  # relink when a kernel changes
+        # Relink when a kernel changes.
+        depends=[*CSRC, *map(str, Path("minichat/native").glob("*.pxi"))],
         include_dirs=["csrc"],
         extra_compile_args=[*CFLAGS, "-Wno-unused-function", "-Wno-unused-parameter"],
         extra_link_args=["-pthread"],

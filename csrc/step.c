@@ -136,8 +136,7 @@ static void *take(char *memory, size_t *used, size_t bytes)
 static size_t lay_out(mc_workspace *ws, char *memory, const mc_model *model, int max_tokens,
                       int max_logits)
 {
-    const size_t tokens = (size_t)max_tokens, rows = tokens > (size_t)max_logits ? tokens
-                                                                                : (size_t)max_logits;
+    const size_t tokens = (size_t)max_tokens, rows = (size_t)max_of(max_tokens, max_logits);
     size_t used = 0, angles = 0;
     int blocks;
 
@@ -174,7 +173,8 @@ size_t mc_workspace_bytes(const mc_model *model, int max_tokens, int max_logits)
 mc_workspace *mc_workspace_new(const mc_model *model, int max_tokens, int max_logits)
 {
     const size_t head = round_up(sizeof(mc_workspace), ALIGNMENT);
-    char *memory = aligned_alloc(ALIGNMENT, head + mc_workspace_bytes(model, max_tokens, max_logits));
+    const size_t bytes = mc_workspace_bytes(model, max_tokens, max_logits);
+    char *memory = aligned_alloc(ALIGNMENT, head + bytes);
     if (memory)
         lay_out((mc_workspace *)memory, memory + head, model, max_tokens, max_logits);
     return (mc_workspace *)memory;

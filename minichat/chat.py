@@ -128,7 +128,7 @@ class Model:
         return {"enable_thinking": bool(request.think), **level}
 
     def work(self, request: Request) -> tuple[Work, Prompt, Options]:
-        """Everything that a request needs before the engine starts: what is wrong is raised here."""
+        """Everything that a request needs before the engine starts; raises what is wrong."""
         options = Options.layered(self.generation_config, request.options or {})
         num_ctx = options.num_ctx or self.context
         if num_ctx > self.context:
@@ -152,7 +152,8 @@ class Model:
         if options.num_keep < 0:
             return len(prompt.ids)
         bos = self.tokenizer.special_tokens.get("bos_token")
-        return options.num_keep + (bos is not None and prompt.ids[0] == self.tokenizer.token_id(bos))
+        starts = bos is not None and prompt.ids[0] == self.tokenizer.token_id(bos)
+        return options.num_keep + starts
 
 
 class ChatStream(Iterator[Chunk]):

@@ -208,7 +208,8 @@ class Engine:
                 if not others:
                     raise OutOfMemory(
                         f"options.num_ctx: {self.store.limit} pages of {PAGE} positions fit in "
-                        f"memory, and {len(sequence.ids)} tokens are not all; a smaller num_ctx does")
+                        f"memory, and {len(sequence.ids)} tokens are not all; a smaller num_ctx "
+                        "does")
                 victim = max([sequence, *others], key=lambda s: s.order)
                 victim.leave()
                 victim.blocked = True

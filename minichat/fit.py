@@ -61,5 +61,5 @@ def fit(messages: Sequence[M], count: Callable[[list[M]], int], limit: int, *,
         if found <= limit:
             return kept, dropped
     what = "the system messages and those from the last user's on" if truncate else "the messages"
-    raise RequestError(f"messages: {what} make {found} tokens; num_ctx leaves {limit} for the prompt",
-                       error="the input length exceeds the context length")
+    raise RequestError(f"messages: {what} make {found} tokens; num_ctx leaves {limit} for the "
+                       "prompt", error="the input length exceeds the context length")

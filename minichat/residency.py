@@ -139,7 +139,8 @@ def describe(resident: Resident) -> dict[str, Any]:
     model = resident.model
     left = resident.expires - time.monotonic() if not resident.users else resident.keep_alive
     try:
-        expires_at = (datetime.now(UTC) + timedelta(seconds=left)).isoformat().replace("+00:00", "Z")
+        expires = datetime.now(UTC) + timedelta(seconds=left)
+        expires_at = expires.isoformat().replace("+00:00", "Z")
     except OverflowError:           # for ever
         expires_at = None
     return {"name": model.name, "model": model.name, "size": model.size_bytes,

@@ -33,7 +33,8 @@ static void prepare(const mc_run *run, int i, const mc_attention_block *block)
     const mc_workspace *ws = run->ws;
     const mc_row row = ws->rows[i];
     const int dim = block->head_dim, q_heads = block->heads, kv_heads = block->kv_heads;
-    float *q = ws->y + i * ws->width, *k = q + (size_t)q_heads * dim, *v = k + (size_t)kv_heads * dim;
+    float *q = ws->y + i * ws->width, *k = q + (size_t)q_heads * dim;
+    float *v = k + (size_t)kv_heads * dim;
 
     mc_add_bias(model, q, block->qkv_bias, (q_heads + 2 * kv_heads) * dim);
     if (block->q_norm) {
@@ -76,9 +77,10 @@ static void attend(const mc_run *run, const mc_attention_block *block, int task)
     const int head = task % block->kv_heads, token = task / block->kv_heads * TASK_TOKENS;
     const int left = item->n_tokens - token;
     const size_t keys = mc_key_bytes(model, block), bytes = keys + mc_value_bytes(model, block);
+    const size_t first = (size_t)head * group * block->head_dim;
     const mc_attention_args args = {
-        .out = mc_input_row(run, row + token, block->out.k) + (size_t)head * group * block->head_dim,
-        .q = ws->y + (row + token) * ws->width + (size_t)head * group * block->head_dim,
+        .out = mc_input_row(run, row + token, block->out.k) + first,
+        .q = ws->y + (row + token) * ws->width + first,
         .out_stride = mc_input_stride(block->out.k), .q_stride = ws->width,
         .tokens = left < TASK_TOKENS ? left : TASK_TOKENS, .group = group,
         .head_dim = block->head_dim, .position = item->position + token, .window = block->window,

@@ -111,7 +111,8 @@ cdef class Model:
             m.layers[i] = self.layer(weights, f"layers.{i}.", a.layers[i], ropes)
         name = None if isa is None else isa.encode()
         if mc_model_init(m, NULL if name is None else <const char *>name) != MC_OK:
-            raise errors.RequestError(f"MINICHAT_ISA: {isa!r}; this machine runs {', '.join(isas())}")
+            raise errors.RequestError(f"MINICHAT_ISA: {isa!r}; this machine runs "
+                                      f"{', '.join(isas())}")
 
     def __dealloc__(self):
         free(self.m.layers)
@@ -140,7 +141,8 @@ cdef class Model:
         w.n, w.k = tensor.shape
         if tensor.data.nbytes != packed_bytes(tensor.format, w.n, w.k):
             raise errors.ModelError(f"{name}: {tensor.data.nbytes} bytes packed; "
-                                    f"{packed_bytes(tensor.format, w.n, w.k)} belong to {tensor.shape}")
+                                    f"{packed_bytes(tensor.format, w.n, w.k)} belong to "
+                                    f"{tensor.shape}")
         return w
 
     cdef const float *vector(self, weights, str name) except? NULL:
@@ -246,7 +248,8 @@ cdef class Share:
             self.table[i] = <const char *>(<Page?>pages[i]).data
         self.pages = list(pages)
 
-    def feed(self, ids, int position, Sampler sampler=None, *, int n_logits=0, bint long_rope=False):
+    def feed(self, ids, int position, Sampler sampler=None, *, int n_logits=0,
+             bint long_rope=False):
         """Next step: ids from position on; draws with sampler, or keeps n_logits logits."""
         cdef int i, n = len(ids)
         cdef void *tokens
@@ -277,7 +280,8 @@ cdef class Share:
     def draw(self):
         """(token, logprob, top) as Sampler.draw; ModelError where the logits were not finite."""
         if self.item.status != MC_OK:
-            raise errors.ModelError("logits: inf or NaN; the weights or their quantization are broken")
+            raise errors.ModelError("logits: inf or NaN; the weights or their quantization are "
+                                    "broken")
         return self.sampler.scored(&self.drawn)
 
 
@@ -297,8 +301,8 @@ cdef class Workspace:
         self.items = <mc_item *>malloc(sizeof(mc_item) * max_tokens)
         if self.ws is NULL or self.items is NULL:
             raise errors.OutOfMemory(
-                f"a step of {max_tokens} tokens: {mc_workspace_bytes(&model.m, max_tokens, max_logits)}"
-                " bytes refused; a smaller num_batch needs fewer")
+                f"a step of {max_tokens} tokens: {model.workspace_bytes(max_tokens, max_logits)} "
+                "bytes refused; a smaller num_batch needs fewer")
 
     def __dealloc__(self):
         mc_workspace_free(self.ws)

@@ -32,7 +32,8 @@ cdef extern from "kernels.h" nogil:
                               const mc_matrix *w, int panel0, int panel1) noexcept nogil
     ctypedef void mc_matmul_f(float *out, size_t out_stride, const float *x, size_t x_stride, int m,
                               const mc_matrix *w, int panel0, int panel1) noexcept nogil
-    ctypedef void mc_quantize_row(const mc_q8_rows *out, int i, const float *x, int k) noexcept nogil
+    ctypedef void mc_quantize_row(const mc_q8_rows *out, int i, const float *x,
+                                  int k) noexcept nogil
     ctypedef void mc_rmsnorm(float *out, const float *x, const float *weight, int n,
                              float eps) noexcept nogil
     ctypedef void mc_layernorm(float *out, const float *x, const float *weight, const float *bias,
@@ -137,7 +138,8 @@ cdef class Kernels:
         else:
             xf = x
             if xf.shape[0] != m or xf.shape[1] != mc_k_padded(k):
-                raise ValueError(f"x {(xf.shape[0], xf.shape[1])} does not fit out {(m, stride)} and k {k}")
+                raise ValueError(f"x {(xf.shape[0], xf.shape[1])} does not fit "
+                                 f"out {(m, stride)} and k {k}")
             run_f = self.k.matmul_bf16 if format == "bf16" else self.k.matmul_f32
             with nogil:
                 for i in range(repeat):
@@ -197,9 +199,9 @@ cdef class Kernels:
             self.k.kv_write(<void *>key, <void *>value, slot, &k[0], &v[0], head_dim, kv)
 
     def attention(self,
-                  float[:, :, ::1] out,             # OUT (tokens, group, head_dim)
-                  const float[:, :, ::1] q,         # IN  (tokens, group, head_dim)
-                  keys, values,                     # IN  pages (pages, head_dim, 64), (pages, 64, padded)
+                  float[:, :, ::1] out,     # OUT (tokens, group, head_dim)
+                  const float[:, :, ::1] q, # IN  (tokens, group, head_dim)
+                  keys, values,             # IN  pages (pages, head_dim, 64), (pages, 64, padded)
                   int position, int window=0, scale=None, float softcap=0.0, int repeat=1):
         """One key head; token t of q stands at position + t."""
         cdef mc_attention_args a
@@ -211,7 +213,7 @@ cdef class Kernels:
             raise ValueError(f"positions to {position + a.tokens} in {pages} pages")
         for i in range(pages):
             check_page(keys[i], values[i], a.head_dim)
-        # A page's keys and values lie apart here: the offset of values is a difference of addresses.
+        # A page's keys and values lie apart here: values_offset is a difference of addresses.
         cdef const char **table = <const char **>malloc(pages * sizeof(char *))
         if table is NULL:
             raise MemoryError()
@@ -255,7 +257,8 @@ def same_length(*arrays):
 def check_page(keys, values, int head_dim):
     padded = (head_dim + 15) // 16 * 16
     if keys.shape != (head_dim, MC_PAGE) or values.shape != (MC_PAGE, padded):
-        raise ValueError(f"a page of {keys.shape} keys and {values.shape} values for heads of {head_dim}")
+        raise ValueError(f"a page of {keys.shape} keys and {values.shape} values "
+                         f"for heads of {head_dim}")
     if keys.dtype != values.dtype or keys.dtype not in (np.float32, np.float16):
         raise ValueError(f"{keys.dtype} keys, {values.dtype} values")
     if not (keys.flags.c_contiguous and values.flags.c_contiguous):

@@ -17,7 +17,8 @@ void mc_matmul_bf16_ref(float *out, size_t out_stride, const float *x, size_t x_
             for (int r = 0; r < MC_TILE_ROWS; r++) {
                 float acc = 0.0f;
                 for (int k = 0; k < k_padded; k++)
-                    acc = fmaf(x[i * x_stride + k], mc_bf16_to_f32(w_p[(size_t)k * MC_TILE_ROWS + r]), acc);
+                    acc = fmaf(x[i * x_stride + k],
+                               mc_bf16_to_f32(w_p[(size_t)k * MC_TILE_ROWS + r]), acc);
                 out[i * out_stride + (size_t)p * MC_TILE_ROWS + r] = acc;
             }
     }
