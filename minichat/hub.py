@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from .errors import ModelNotFound, NativeError, RequestError
+from .errors import ModelNotFound, RequestError
 
 REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 
@@ -27,10 +27,10 @@ def resolve(model: str) -> Path:
             return path
         looked.append(f"no folder {path}")
         if REPOSITORY.fullmatch(model):
-            snapshot = in_hub_cache(model)
-            if snapshot:
+            repository = hub_cache() / f"models--{model.replace('/', '--')}"
+            if snapshot := main_snapshot(repository):
                 return snapshot
-            looked.append(f"not in the Hugging Face cache {hub_cache()}")
+            looked.append(f"no complete download in {repository}")
     except (OSError, RuntimeError, ValueError) as e:     # too long, no such user, a zero byte
         looked.append(str(getattr(e, "strerror", None) or e))
     raise ModelNotFound(f"{model!r}: {', '.join(looked)}; give a model's folder, or download it "
@@ -46,15 +46,11 @@ def hub_cache() -> Path:
     return Path(os.environ.get("HF_HOME") or f"{base}/huggingface").expanduser() / "hub"
 
 
-def in_hub_cache(name: str) -> Path | None:
-    """Returns the snapshot that the main branch of a repository stands at."""
-    repository = hub_cache() / f"models--{name.replace('/', '--')}"
+def main_snapshot(repository: Path) -> Path | None:
+    """Returns the folder that the main branch of a repository in that cache stands at."""
     try:
         revision = (repository / "refs" / "main").read_text().strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     snapshot = repository / "snapshots" / revision
-    if not re.fullmatch(r"[\w-]+", revision) or not snapshot.is_dir():
-        raise NativeError(f"{repository}: refs/main says {revision[:40]!r}, which is not there; "
-                          f"download the model again")
-    return snapshot
+    return snapshot if re.fullmatch(r"[\w-]+", revision) and snapshot.is_dir() else None
