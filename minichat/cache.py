@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
+from typing import IO
 
 from .errors import NativeError
 
@@ -107,12 +108,10 @@ def write(path: Path, layout: Layout, fill: Callable[[mmap.mmap], None],
     with told(path.parent, layout):
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-        file = temporary.open("xb+")
+        temporary, file = locked_beside(path)
     with file:
         try:
             with told(path.parent, layout):
-                fcntl.flock(file, fcntl.LOCK_EX)        # tells sweep that its writer lives
                 os.posix_fallocate(file.fileno(), 0, layout.n_bytes)
                 new = mmap.mmap(file.fileno(), layout.n_bytes)
             new[:len(layout.header)] = layout.header
@@ -150,6 +149,17 @@ def checksums(mapped: mmap.mmap, layout: Layout, threads: int) -> list[bytes]:
 def sums_fit(mapped: mmap.mmap, layout: Layout, threads: int) -> bool:
     sums = b"".join(checksums(mapped, layout, threads))
     return mapped[layout.checksums_start:layout.checksums_start + len(sums)] == sums
+
+
+def locked_beside(path: Path) -> tuple[Path, IO[bytes]]:
+    """Creates a file for the one that will take path's place; its lock says that we live."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+        file = temporary.open("xb+")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return temporary, file
+        file.close()            # another process swept it before it was locked
 
 
 def sweep(path: Path) -> None:
