@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from .checkpoint import DTYPES, Checkpoint, SourceTensor
 from .errors import ModelError, OutOfMemory, RequestError, Unsupported
 from .families.spec import Architecture, Family, shapes
 
-Quantization = Literal["q4", "q8", "bf16", "f32"]
 Progress = Callable[[str, int, int], object]
 
 LAYOUT = 1              # of packed weights: raised when the same sources give other bytes
@@ -76,7 +74,7 @@ class Recipe:
 
 
 def load(checkpoint: Checkpoint, family: Family, architecture: Architecture,
-         quantization: Quantization, *, progress: Progress | None = None,
+         quantization: str, *, progress: Progress | None = None,
          threads: int | None = None, cache_dir: str | os.PathLike[str] | None = None,
          verify: bool = False, available: int | None = None) -> Weights:
     """Returns the packed weights, from the cache where it has them.
@@ -107,7 +105,7 @@ def load(checkpoint: Checkpoint, family: Family, architecture: Architecture,
 
 
 def plan(checkpoint: Checkpoint, family: Family, architecture: Architecture,
-         quantization: Quantization) -> list[Recipe]:
+         quantization: str) -> list[Recipe]:
     """Returns how each tensor is made; refuses a checkpoint of which something is left over."""
     if quantization not in QUANTIZATIONS:
         raise RequestError(f"quantization: {quantization!r}; known are {', '.join(QUANTIZATIONS)}")
@@ -130,7 +128,7 @@ def plan(checkpoint: Checkpoint, family: Family, architecture: Architecture,
     return recipes
 
 
-def tensor_format(name: str, quantization: Quantization, tied: bool) -> str:
+def tensor_format(name: str, quantization: str, tied: bool) -> str:
     kind = name.rpartition(".")[2]
     if kind not in MATRICES:
         return "vector"
@@ -171,7 +169,7 @@ def check_sources(made: Recipe) -> None:
                          f"{wanted}")
 
 
-def metadata(checkpoint: Checkpoint, quantization: Quantization,
+def metadata(checkpoint: Checkpoint, quantization: str,
              recipes: list[Recipe]) -> dict[str, str]:
     """Returns what a cached file says of itself: whatever its bytes depend on is in the key."""
     key = {
@@ -188,7 +186,7 @@ def metadata(checkpoint: Checkpoint, quantization: Quantization,
             "key": hashlib.sha256(json.dumps(key).encode()).hexdigest()}
 
 
-def file_name(path: Path, quantization: Quantization) -> str:
+def file_name(path: Path, quantization: str) -> str:
     """Returns a name of its own for each folder and quantization, which people can tell."""
     real = Path(os.path.realpath(path))
     readable = re.sub(r"[^\w.-]", "_", real.name)[:64]
@@ -196,7 +194,7 @@ def file_name(path: Path, quantization: Quantization) -> str:
     return f"{readable}-{digest}-{quantization}.safetensors"
 
 
-def check_memory(path: Path, quantization: Quantization, needed: int,
+def check_memory(path: Path, quantization: str, needed: int,
                  available: int | None) -> None:
     if available is None:
         available = memory.available()
