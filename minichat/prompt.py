@@ -13,6 +13,7 @@ from jinja2 import nodes
 
 from .errors import MinichatError, ModelError, RequestError
 from .templates import sandbox
+from .templates.budget import Overrun, budget, settled, weight_of
 from .templates.origin import Spans, Text
 
 REASONING = ("reasoning_content", "thinking", "reasoning")
@@ -49,11 +50,11 @@ class Template:
 
     def text(self, tools: bool = False) -> str:
         """Returns the template that applies.  Raises ModelError where there is none."""
-        if isinstance(self.source, str):
-            return self.source
         if not self.source:
             raise ModelError(f"{self.place}: the model has none; add chat_template.jinja to its "
                              "folder, or give template=")
+        if isinstance(self.source, str):
+            return self.source
         if tools and "tool_use" in self.source:
             return self.source["tool_use"]
         if "default" not in self.source:
@@ -77,11 +78,11 @@ class Template:
         if continue_final_message:
             tag = _leave_open(conversation)
             add_generation_prompt = False
-        with sandbox.budget(sandbox.weight_of(conversation) + sandbox.weight_of(inputs)):
+        with budget(weight_of(conversation) + weight_of(inputs)):
             variables = {"strftime_now": self._strftime, **self._special,
                          "add_generation_prompt": add_generation_prompt,
-                         "messages": sandbox.settled(conversation),
-                         **{name: sandbox.settled(value) for name, value in inputs.items()}}
+                         "messages": settled(conversation),
+                         **{name: settled(value) for name, value in inputs.items()}}
             text = self._run(compiled, variables)
         if tag:
             text = _opened(text, tag)
@@ -91,11 +92,11 @@ class Template:
 
     def _run(self, compiled: jinja2.Template, variables: Mapping[str, Any]) -> Text:
         try:
-            return compiled.environment.concat(  # type: ignore[attr-defined,no-any-return]
+            return _environment.concat(
                 compiled.root_render_func(compiled.new_context(dict(variables))))
         except sandbox.Refused as error:
             raise RequestError(f"messages: the model's template refuses them: {error}") from None
-        except sandbox.Overrun as error:
+        except Overrun as error:
             raise ModelError(f"{self.place}: {error}; must be a template that ends soon") from None
         except MinichatError:
             raise
@@ -196,6 +197,7 @@ def _leave_open(conversation: list[dict[str, Any]]) -> str:
 
 def _opened(text: Text, tag: str) -> Text:
     """Cuts the prompt where the last message is to be continued."""
+    before: Text
     before, found, after = text.rpartition(tag)
     if not found:
         raise RequestError("messages: the last one cannot be continued: the template leaves it out")

@@ -132,7 +132,7 @@ class Tokenizer:
 
     def end_tokens(self, generation_config: Mapping[str, Any], config: Mapping[str, Any],
                    stop: Iterable[str] = ()) -> frozenset[int]:
-        """Returns the ids that end an answer: the configurations', the tokenizer's, the family's."""
+        """Returns the ids that end an answer: the model's, the tokenizer's, the family's."""
         ends: set[int] = set()
         for place, values in (("generation_config.json", generation_config),
                               ("config.json", config)):

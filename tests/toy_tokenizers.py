@@ -1,4 +1,4 @@
-"""Small tokenizers of the kinds that models have, made here: what tests need of a tokenizer.json."""
+"""Small tokenizers of the kinds that models have, for tests to save as a tokenizer.json."""
 import json
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def word_piece() -> Tokenizer:
 
 def unigram() -> Tokenizer:
     """Like Gemma's first and T5: the vocabulary spells a control token with the best score."""
-    pieces = [("<unk>", 0.0), ("</s>", 0.0), ("▁", -2.0), *((letter, -3.0) for letter in "helo</s>")]
+    pieces = [("<unk>", 0.0), ("</s>", 0.0), ("▁", -2.0), *((letter, -3.0) for letter in "helo</>")]
     tokenizer = Tokenizer(models.Unigram(list(dict(pieces).items()), unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace("▁", "always")
     tokenizer.decoder = decoders.Metaspace("▁", "always")

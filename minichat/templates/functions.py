@@ -10,9 +10,9 @@ from typing import Any
 
 from .origin import Text
 
-KEPT = ("abs attr capitalize count d default dictsort first float groupby indent int items last "
-        "length list lower map max min reject rejectattr reverse round select selectattr sort "
-        "striptags title trim truncate unique upper urlencode wordcount center").split()
+KEPT = """abs attr capitalize center count d default dictsort first float groupby indent int items
+    last length list lower map max min reject rejectattr reverse round select selectattr sort
+    striptags title trim truncate unique upper urlencode wordcount"""     # of Jinja's own filters
 DIGITS = 4                                  # of a width or a precision
 DIRECTIVE = re.compile(r"%(?:\((?P<name>[^)]*)\))?(?P<spec>[-#0 +]*(?P<width>\*|\d*)"
                        r"(?:\.(?P<precision>\*|\d*))?)(?P<kind>[a-zA-Z%])")
@@ -90,8 +90,7 @@ def braces(env: Any, text: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
         pieces.append(Text.by_template(literal) if own else literal)
         if field is None:
             continue
-        name, *path = re.split(r"[.\[]", field, maxsplit=1)
-        if not name:
+        if field[:1] in ("", ".", "["):
             field, order = f"{order}{field}", order + 1
         value = _field(env, field, args, kwargs)
         if conversion:
@@ -132,6 +131,9 @@ def tojson(value: Any, ensure_ascii: bool = False, indent: int | str | None = No
 def add(values: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
     if attribute is not None or not isinstance(start, (int, float)):
         raise TypeError("sum: adds numbers only")
+    values = list(values)
+    if not all(isinstance(value, (int, float)) for value in values):
+        raise TypeError("sum: adds numbers only")
     return sum(values, start)
 
 
@@ -159,5 +161,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
 PRICES: dict[str, Callable[..., int]] = {
     "do_indent": _indent_price,
     "do_center": lambda text, width=80: width,
-    "do_round": lambda value, precision=0, method="common": 1 << 2 * abs(precision),
+    "do_round": lambda value, precision=0, method="common": 1 << 2 * min(abs(precision), 64),
 }

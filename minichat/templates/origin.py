@@ -8,7 +8,7 @@ turn a control token into text, and never text into a control token.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -18,7 +18,7 @@ class Text(str):
     __slots__ = ("written",)
     written: Spans
 
-    def __new__(cls, value: str, written: Spans = ()) -> Text:
+    def __new__(cls, value: str, written: Spans = ()) -> Self:
         self = super().__new__(cls, value)
         self.written = written
         return self
@@ -155,9 +155,10 @@ def joined(parts: Iterable[str]) -> Text:
     for part in parts:
         if isinstance(part, Text):
             for start, end in part.written:
-                if written and written[-1][1] == start + at:
-                    start, end = written.pop()[0] - at, end
-                written.append((start + at, end + at))
+                begun = start + at
+                if written and written[-1][1] == begun:
+                    begun, _ = written.pop()
+                written.append((begun, end + at))
         at += len(part)
     return Text("".join(parts), tuple(written))
 
