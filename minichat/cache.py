@@ -3,6 +3,7 @@
 A file is used only if it starts with exactly the header that would be written now,
 which names the sources, their sizes and times, and the layout; and has its full length.
 """
+import errno
 import fcntl
 import hashlib
 import json
@@ -112,7 +113,7 @@ def write(path: Path, layout: Layout, fill: Callable[[mmap.mmap], None],
     with file:
         try:
             with told(path.parent, layout):
-                os.posix_fallocate(file.fileno(), 0, layout.n_bytes)
+                reserve(file.fileno(), layout.n_bytes)
                 new = mmap.mmap(file.fileno(), layout.n_bytes)
             new[:len(layout.header)] = layout.header
             fill(new)
@@ -127,6 +128,17 @@ def write(path: Path, layout: Layout, fill: Callable[[mmap.mmap], None],
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def reserve(fd: int, n_bytes: int) -> None:
+    """Takes room on disk: where that runs out under a mapping, the process ends."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, n_bytes)
+        return
+    room = os.fstatvfs(fd)                      # macOS
+    if room.f_bavail * room.f_frsize < n_bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.ftruncate(fd, n_bytes)
 
 
 @contextmanager

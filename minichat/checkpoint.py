@@ -114,11 +114,10 @@ class Checkpoint:
                    "transformers" if (path / "tokenizer.model").exists() else ""
             raise ModelError(f"{tokenizer_json}: missing{hint}")
         tokenizer_config = read_object(path / "tokenizer_config.json", optional=True)
-        shards = open_shards(path)
+        shards, tensors = open_weights(path)
         return cls(path, config, read_object(path / "generation_config.json", optional=True),
                    tokenizer_config, tokenizer_json, read_template(path, tokenizer_config),
-                   {name: tensor for shard in shards for name, tensor in shard.tensors.items()},
-                   shards)
+                   tensors, shards)
 
     @property
     def model_type(self) -> str:
@@ -152,17 +151,19 @@ def validate(path: Path, head: bytes) -> None:
         raise ModelError(f"{path}: no valid safetensors file ({e}); {hint}") from None
 
 
-def open_shards(path: Path) -> tuple[Shard, ...]:
+def open_weights(path: Path) -> tuple[tuple[Shard, ...], dict[str, SourceTensor]]:
     """Opens model.safetensors or, without it, every shard that the index names."""
     if (path / SINGLE).exists():
-        return (Shard(path / SINGLE),)
+        shard = Shard(path / SINGLE)
+        return (shard,), shard.tensors
     index = path / INDEX
     if not index.exists():
         raise ModelError(f"{path}: no {SINGLE} and no {INDEX}{offered_instead(path)}")
     weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise ModelError(f"{index}: weight_map: must be an object of tensor names and file names")
-    shards = {}
+    shards: dict[str, Shard] = {}
+    tensors = {}
     for name, file in weight_map.items():
         if not isinstance(file, str) or not re.fullmatch(r"[\w.-]+\.safetensors", file):
             raise ModelError(f"{index}: weight_map.{name}: {file!r}; must be the name of a file "
@@ -173,12 +174,17 @@ def open_shards(path: Path) -> tuple[Shard, ...]:
             shards[file] = Shard(path / file)
         if name not in shards[file].tensors:
             raise ModelError(f"{path / file}: no tensor {name}; {INDEX} says it is there")
-    return tuple(shards.values())
+        tensors[name] = shards[file].tensors[name]
+    unlisted = {name: tensor for shard in shards.values() for name, tensor in shard.tensors.items()}
+    return tuple(shards.values()), unlisted | tensors
 
 
 def offered_instead(path: Path) -> str:
     """Says what to do about weights in a format that is not read."""
-    names = sorted(p.name for p in path.iterdir())
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:
+        return ""
     for name in names:
         if name.endswith(PICKLES):
             return (f"; {name} is a pickle, which can run any code and is never opened: convert it "

@@ -255,6 +255,16 @@ def test_no_room_on_disk_is_found_before_the_work(folder, kept):
     assert calls == [] and list(kept.iterdir()) == []
 
 
+def test_where_room_cannot_be_reserved_it_is_counted(folder, kept, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate")
+    assert packs(folder, kept) and not packs(folder, kept, verify=True)
+    touch_shard(folder)
+    room = os.statvfs_result((4096, 4096, 100, 30, 20, *[0] * 5))       # 80 KiB free
+    monkeypatch.setattr(os, "fstatvfs", lambda fd: room)
+    with pytest.raises(NativeError, match="No space left on device; set MINICHAT_CACHE"):
+        load(folder, cache_dir=kept)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(folder, kept):
     kept.mkdir(mode=0o500)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from minichat.checkpoint import Checkpoint
 from minichat.errors import MinichatError, ModelError, ModelNotFound, NativeError
@@ -174,6 +174,18 @@ def test_the_index_is_wrong(folder, weight_map, word):
     (folder / "model.safetensors").rename(folder / "part.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     refuses(folder, ModelError, word)
+
+
+def test_the_index_says_which_of_two_tensors_of_a_name(tmp_path):
+    folder = random_model.write(tmp_path, random_model.TINY, shards=2)
+    first, second = sorted(folder.glob("*.safetensors"))
+    name = min(load_file(first))
+    save_file(load_file(second) | {name: np.zeros(7, np.float32), "unlisted": np.ones(3)}, second)
+
+    tensors = Checkpoint.open(folder).tensors
+
+    assert np.array_equal(tensors[name].array(), load_file(first)[name])
+    assert "unlisted" in tensors
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
