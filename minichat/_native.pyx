@@ -3,6 +3,8 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, 
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
+import math
+
 import numpy as np
 
 from . import errors

@@ -181,7 +181,7 @@ cdef class Model:
         l.attention.head_dim = a.head_dim
         l.attention.rope = ropes.index(a.rope) if a.rope else -1
         l.attention.window = a.window or 0
-        l.attention.scale = a.head_dim ** -0.5 if a.scale is None else a.scale
+        l.attention.scale = 1 / math.sqrt(a.head_dim) if a.scale is None else a.scale
         l.attention.softcap = a.softcap or 0.0
         l.attention.qkv = self.matrix(weights, at + "qkv")
         l.attention.out = self.matrix(weights, at + "attn_out")
