@@ -6,6 +6,7 @@ limits      what this machine can do at most: bytes and operations a second
 shapes      released models as configurations and tensor shapes
 models      folders in Hugging Face layout, real shapes, random weights
 report      JSON lines -> a Markdown table: ratios to the peer, shares of the limits
+quality     what each format costs in quality: agreement, KL, perplexity against f32
 pipeline/   loading, prefill, decode, the first chunk, through the public API
 peers/      the competition, each under an interpreter of its own
 """
