@@ -164,7 +164,8 @@ class Engine:
             self._closed = True
             for run in [*(s.run for s in self._running), *self._arrived]:
                 run.put(error)
-            self._running, self._arrived = [], []
+            self._running, self._arrived, self._workspace = [], [], None
+            self.store.clear()
 
     def _plan(self) -> list[tuple[Sequence, int]]:
         """Returns who takes part in the next step, with how many tokens."""

@@ -106,6 +106,13 @@ class PageStore:
         node.last_used = next(self.clock)
         return node
 
+    def clear(self) -> None:
+        """Frees every page in the tree at once; its nodes, a ring, wait for the collector."""
+        for node in list(self):
+            self.give(node.page)
+            node.page = None
+        self.roots.clear()
+
     def __iter__(self) -> Iterator[Node]:
         stack = list(self.roots.values())
         while stack:

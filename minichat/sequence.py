@@ -6,6 +6,7 @@ from typing import Any
 
 from . import _native
 from ._native import PAGE
+from .errors import OutOfMemory
 from .pages import Node, PageStore
 
 
@@ -51,7 +52,10 @@ class Sequence:
         self.computed = PAGE * len(self.nodes)
         if donor is not None:
             self.store.use(donor)           # so that take does not evict it
-            page = self.store.take(donor.page)
+            try:
+                page = self.store.take(donor.page)
+            except OutOfMemory:             # then it is computed, if reach finds a page for it
+                page = None
             self.store.release(donor)
             if page is not None:
                 self.own.append(page)

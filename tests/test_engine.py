@@ -199,6 +199,26 @@ def test_a_closed_run_frees_its_pages_at_the_next_step(engine):
     assert engine.store.made == len(list(engine.store))
 
 
+def test_without_memory_for_a_copy_it_is_computed(engine, alone):
+    def refuse_copies(copy_of):
+        if copy_of is not None:
+            raise OutOfMemory("a page")
+        return made(None)
+
+    assert ids(run(engine)) == alone
+    made, engine.store.new_page = engine.store.new_page, refuse_copies
+    assert ids(run(engine)) == alone
+    assert not any(node.users for node in engine.store)
+
+
+def test_a_closed_engine_keeps_no_pages(engine):
+    ids(run(engine))
+    assert engine.store.made == len(list(engine.store)) > 0
+    pages = list(engine.store)
+    engine.close()
+    assert engine.store.made == 0 and not any(node.page for node in pages)
+
+
 def test_a_slow_reader_holds_nobody_up(engine):
     slow = run(engine, num_predict=1000)
     next(slow)
