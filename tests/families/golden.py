@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 from minichat import families
-from minichat.checkpoint import Checkpoint, open_shards
+from minichat.checkpoint import Checkpoint, open_weights
 
 FOLDERS = sorted(path for path in Path(__file__).parent.glob("golden/*") if path.is_dir())
 ROPES = json.loads((Path(__file__).parent / "golden/rope.json").read_text())
@@ -15,8 +15,7 @@ CONFIGS = {path.name: json.loads((path / "config.json").read_text()) for path in
 
 def checkpoint(folder):
     """Returns what Checkpoint.open makes of a folder that has a tokenizer too."""
-    shards = open_shards(folder)
-    tensors = {name: tensor for shard in shards for name, tensor in shard.tensors.items()}
+    shards, tensors = open_weights(folder)
     return Checkpoint(folder, CONFIGS[folder.name], {}, {}, folder / "tokenizer.json", None,
                       tensors, shards)
 
