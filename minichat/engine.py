@@ -279,8 +279,7 @@ class Engine:
         if reason:
             self._end(sequence)
             run.put(End(reason))
-        elif work.long_after is not None and not sequence.long \
-                and len(sequence.ids) > work.long_after:
+        elif sequence.outgrown and not sequence.long:
             sequence.lengthen()
 
 

@@ -31,13 +31,18 @@ class Sequence:
     def __init__(self, work: Work, run: Any, store: PageStore, order: int):
         self.work, self.run, self.store, self.order = work, run, store, order
         self.ids = list(work.prompt)
-        self.long = work.long_after is not None and len(self.ids) > work.long_after
+        self.long = self.outgrown
         self.share = _native.Share()
         self.nodes: list[Node] = []         # pages in the tree, from position 0
         self.own: list[_native.Page] = []   # pages after those, not full yet
         self.computed = 0                   # positions whose keys and values are there
         self.blocked = False                # waits for another's pages
         self.answered = self.prompt_ns = self.eval_ns = self.shifted = 0
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether the ids are more than the short rope table is for."""
+        return self.work.long_after is not None and len(self.ids) > self.work.long_after
 
     @property
     def pending(self) -> int:
@@ -109,6 +114,7 @@ class Sequence:
         self.leave()
         del self.ids[keep:keep + discard]
         self.shifted += discard
+        self.long = self.outgrown
         self.begin()
 
     def lengthen(self) -> None:

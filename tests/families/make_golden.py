@@ -3,7 +3,8 @@
     pip install torch==2.13.0 transformers==5.23.0 && python -m tests.families.make_golden
 
 config.json and model.safetensors are a checkpoint; expected.safetensors holds ids and, for
-some of their positions, the logits that follow ids[:position + 1], in float32.
+some of their positions, the logits that follow ids[:position + 1], in float32.  longrope.json
+holds answers of golden/phi3 that begin before, at and past the end of its short frequencies.
 """
 import copy
 import json
@@ -19,6 +20,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 GOLDEN = Path(__file__).parent / "golden"
 PROMPT, DECODED = 84, 6         # beyond a page of 64 positions
 POSITIONS = [0, 1, 30, 31, 32, 33, 62, 63, 64, 65, 80]
+PROMPTS_OF_LONGROPE, ANSWER_OF_LONGROPE = [9, 24, 31, 32, 33], 32     # of 32 that are short
 
 SIZES = {"hidden_size": 64, "intermediate_size": 72, "num_hidden_layers": 2,
          "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 96,
@@ -121,6 +123,9 @@ def main(names):
     if not names:
         (GOLDEN / "rope.json").write_text(json.dumps({
             name: frequencies(config) for name, config in ROPES.items()}) + "\n")
+    if not names or "phi3" in names:
+        lines = ",\n".join(json.dumps(answer) for answer in crossing(GOLDEN / "phi3"))
+        (GOLDEN / "longrope.json").write_text(f"[\n{lines}\n]\n")
 
 
 def frequencies(changes):
@@ -196,6 +201,27 @@ def expected(model):
         assert torch.allclose(whole, rows[position], atol=1e-4), "the cache changes the answer"
     return {"ids": ids.int(), "positions": torch.tensor(list(rows), dtype=torch.int32),
             "logits": torch.stack(list(rows.values()))}
+
+
+def crossing(folder):
+    """Returns greedy answers of generate(), which drops its cache where the frequencies change."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32,
+                                                 attn_implementation="eager").eval()
+    model.generation_config.eos_token_id = None
+    answers = []
+    for n in PROMPTS_OF_LONGROPE:
+        torch.manual_seed(n)
+        prompt = torch.randint(model.config.vocab_size, (1, n))
+        ids = model.generate(prompt, attention_mask=torch.ones_like(prompt), do_sample=False,
+                             max_new_tokens=ANSWER_OF_LONGROPE)[0].tolist()
+        with torch.no_grad():
+            whole = [model(torch.tensor([ids[:end]]), use_cache=False).logits[0, -1]
+                     for end in range(n, len(ids))]
+        best, second = torch.stack(whole).topk(2).values.unbind(-1)
+        assert [logits.argmax().item() for logits in whole] == ids[n:], "the cache was not dropped"
+        assert (best - second).min() > 1e-3, "a lead that another order of sums may undo"
+        answers.append({"prompt_ids": ids[:n], "ids": ids[n:]})
+    return answers
 
 
 if __name__ == "__main__":
