@@ -1,17 +1,13 @@
 /* model.c - a step: tokens -> embeddings -> layers in order -> logits -> draws. */
 #include "minichat.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/exp.h"
 #include "kernels/panels.h"
+#include "memory.h"
 #include "quantize.h"
 #include "step.h"
-
-enum { ALIGNMENT = 64 };
-
-static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 mc_status mc_model_init(mc_model *model, const char *isa)
 {
@@ -29,11 +25,11 @@ mc_status mc_model_init(mc_model *model, const char *isa)
 
 void *mc_page_new(const mc_model *model)
 {
-    void *page = aligned_alloc(ALIGNMENT, round_up(model->page_bytes, ALIGNMENT));
+    void *page = mc_memory_new(model->page_bytes);
     return page ? memset(page, 0, model->page_bytes) : NULL;
 }
 
-void mc_page_free(void *page) { free(page); }
+void mc_page_free(void *page) { mc_memory_free(page); }
 
 /* The step as every thread runs it. */
 

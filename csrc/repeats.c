@@ -4,7 +4,9 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
 
 int mc_repeats_init(mc_repeats *r, const mc_sampler_params *params, int vocab_size)
 {
@@ -14,17 +16,20 @@ int mc_repeats_init(mc_repeats *r, const mc_sampler_params *params, int vocab_si
     if (neutral || params->repeat_last_n == 0)
         return 0;
     r->window = params->repeat_last_n;
-    r->last = malloc((size_t)r->window * sizeof *r->last);
-    r->seen = malloc((size_t)r->window * sizeof *r->seen);
-    r->slot = calloc((size_t)vocab_size, sizeof *r->slot);
-    return r->last && r->seen && r->slot ? 0 : -1;
+    r->last = mc_memory_new((size_t)r->window * sizeof *r->last);
+    r->seen = mc_memory_new((size_t)r->window * sizeof *r->seen);
+    r->slot = mc_memory_new((size_t)vocab_size * sizeof *r->slot);
+    if (!r->last || !r->seen || !r->slot)
+        return -1;
+    memset(r->slot, 0, (size_t)vocab_size * sizeof *r->slot);
+    return 0;
 }
 
 void mc_repeats_free(mc_repeats *r)
 {
-    free(r->last);
-    free(r->seen);
-    free(r->slot);
+    mc_memory_free(r->last);
+    mc_memory_free(r->seen);
+    mc_memory_free(r->slot);
 }
 
 /* One occurrence of a token leaves the window; the last of seen fills the hole. */

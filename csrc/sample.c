@@ -8,10 +8,10 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "chance.h"
+#include "memory.h"
 #include "repeats.h"
 
 enum {
@@ -326,13 +326,14 @@ void mc_sampler_prompt(mc_sampler *s, const int32_t *tokens, int n)
 mc_sampler *mc_sampler_new(const mc_sampler_params *params, int vocab_size)
 {
     const size_t whole_blocks = (size_t)vocab_size + MC_WEIGHTS - 1;
-    mc_sampler *s = calloc(1, sizeof *s);
+    mc_sampler *s = mc_memory_new(sizeof *s);
     if (!s)
         goto fail;
+    memset(s, 0, sizeof *s);
     s->params = *params;
     s->vocab = vocab_size;
-    s->keys = malloc(whole_blocks * sizeof *s->keys);
-    s->heap = malloc(whole_blocks * sizeof *s->heap);
+    s->keys = mc_memory_new(whole_blocks * sizeof *s->keys);
+    s->heap = mc_memory_new(whole_blocks * sizeof *s->heap);
     if (!s->keys || !s->heap || mc_repeats_init(&s->repeats, params, vocab_size))
         goto fail;
     return s;
@@ -347,7 +348,7 @@ void mc_sampler_free(mc_sampler *s)
     if (!s)
         return;
     mc_repeats_free(&s->repeats);
-    free(s->keys);
-    free(s->heap);
-    free(s);
+    mc_memory_free(s->keys);
+    mc_memory_free(s->heap);
+    mc_memory_free(s);
 }

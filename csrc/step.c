@@ -1,10 +1,10 @@
 /* step.c - what the blocks are made of: rows, inputs, products, residuals. */
 #include "step.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/panels.h"
+#include "memory.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -174,10 +174,10 @@ mc_workspace *mc_workspace_new(const mc_model *model, int max_tokens, int max_lo
 {
     const size_t head = round_up(sizeof(mc_workspace), ALIGNMENT);
     const size_t bytes = mc_workspace_bytes(model, max_tokens, max_logits);
-    char *memory = aligned_alloc(ALIGNMENT, head + bytes);
+    char *memory = mc_memory_new(head + bytes);
     if (memory)
         lay_out((mc_workspace *)memory, memory + head, model, max_tokens, max_logits);
     return (mc_workspace *)memory;
 }
 
-void mc_workspace_free(mc_workspace *workspace) { free(workspace); }
+void mc_workspace_free(mc_workspace *workspace) { mc_memory_free(workspace); }

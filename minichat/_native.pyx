@@ -1,6 +1,5 @@
 """The only door between Python and C: check once here, then release the GIL."""
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 import math
@@ -14,6 +13,16 @@ cdef extern from "status.h" nogil:
         MC_OK, MC_NOMEM, MC_IO, MC_BAD_MODEL, MC_BAD_REQUEST
     mc_status mc_fail(mc_status status, const char *format, ...) noexcept
     const char *mc_message() noexcept
+
+cdef extern from "memory.h" nogil:
+    void *mc_memory_new(size_t bytes) noexcept
+    void mc_memory_free(void *memory) noexcept
+    void mc_memory_fail(int n) noexcept
+
+
+def fail_allocation(int n):
+    """For tests: the n-th allocation in C from now on fails, once; 0: none does."""
+    mc_memory_fail(n)
 
 
 cdef int check(mc_status status) except -1:

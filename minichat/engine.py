@@ -234,13 +234,21 @@ class Engine:
     def _step(self, batch: list[tuple[Sequence, int]]) -> None:
         started = time.perf_counter_ns()
         tokens = sum(n for _, n in batch)
-        if self._workspace is None or self._workspace.max_tokens < tokens:
-            self._workspace = _native.Workspace(self.model, max(tokens, STEP_TOKENS), MAX_SEQUENCES)
-        for sequence, n in batch:
-            at = sequence.computed
-            sequence.share.feed(sequence.ids[at:at + n], at,
-                                sequence.work.sampler if n == sequence.pending else None,
-                                long_rope=sequence.long)
+        try:
+            if self._workspace is None or self._workspace.max_tokens < tokens:
+                self._workspace = None      # its memory first
+                self._workspace = _native.Workspace(self.model, max(tokens, STEP_TOKENS),
+                                                    MAX_SEQUENCES)
+            for sequence, n in batch:
+                at = sequence.computed
+                sequence.share.feed(sequence.ids[at:at + n], at,
+                                    sequence.work.sampler if n == sequence.pending else None,
+                                    long_rope=sequence.long)
+        except OutOfMemory as error:
+            for sequence, _ in batch:
+                self._end(sequence)
+                sequence.run.put(error)
+            return
         self._workspace.step([s.share for s, _ in batch],
                              max(s.work.num_thread for s, _ in batch))
         elapsed = time.perf_counter_ns() - started

@@ -51,7 +51,8 @@ def test_a_stream_is_chunks_of_text_and_one_that_is_done(folder):
     assert last.done is True and last.done_reason == "length" and last.message.content == ""
     assert last.model == str(folder) and last.eval_count == 24
     assert all(isinstance(last[name], int) and last[name] >= 0 for name in FIGURES)
-    assert last.total_duration >= last.load_duration + last.prompt_eval_duration + last.eval_duration
+    parts_ns = last.load_duration + last.prompt_eval_duration + last.eval_duration
+    assert last.total_duration >= parts_ns
     json.dumps(parts + [last])
 
 
@@ -152,7 +153,7 @@ def test_the_context_shifts_and_the_last_chunk_says_so(folder):
     ({"messages": [{"role": "bot", "content": ""}]}, RequestError, r"messages\[0\].role"),
     ({"messages": HELLO, "options": {"temperature": -1}}, RequestError, "options.temperature"),
     ({"messages": HELLO, "options": {"num_ctx": 9999}}, RequestError, "512 at most"),
-    ({"messages": HELLO, "options": {"temprature": 1}, "strict": True}, RequestError, "temperature"),
+    ({"messages": HELLO, "options": {"temp": 1}, "strict": True}, RequestError, "temperature"),
     ({"messages": HELLO, "tools": [{"type": "function"}]}, Unsupported, "tools"),
     ({"messages": HELLO, "format": "json"}, Unsupported, "format"),
     ({"messages": HELLO, "think": True}, RequestError, "does not think"),

@@ -259,3 +259,26 @@ def test_closing_the_engine_ends_its_readers(engine):
 def test_an_unknown_isa_names_those_there_are(folder):
     with pytest.raises(MinichatError, match="MINICHAT_ISA: 'mmx'; this machine runs ref"):
         native(folder, isa="mmx")
+
+
+def test_each_refused_allocation_is_an_error_and_the_next_chat_works(folder, alone):
+    n = 0
+    while True:
+        n += 1
+        _native.fail_allocation(n)
+        engine = None
+        try:
+            engine = Engine(native(folder), 40)
+            answer = ids(run(engine))
+        except OutOfMemory:
+            if engine is not None:
+                _native.fail_allocation(0)
+                assert ids(run(engine)) == alone
+            continue
+        finally:
+            _native.fail_allocation(0)
+            if engine is not None:
+                engine.close()
+        assert answer == alone
+        break
+    assert n > 8

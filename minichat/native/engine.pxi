@@ -101,8 +101,8 @@ cdef class Model:
         m.final_norm = self.norm(weights, "final_norm")
         ropes = list(dict.fromkeys(layer.mixer.rope for layer in a.layers if layer.mixer.rope))
         m.n_layers, m.n_ropes = len(a.layers), len(ropes)
-        m.layers = <mc_layer *>malloc(sizeof(mc_layer) * (m.n_layers + 1))
-        m.ropes = <mc_rope_table *>malloc(sizeof(mc_rope_table) * (m.n_ropes + 1))
+        m.layers = <mc_layer *>mc_memory_new(sizeof(mc_layer) * (m.n_layers + 1))
+        m.ropes = <mc_rope_table *>mc_memory_new(sizeof(mc_rope_table) * (m.n_ropes + 1))
         if m.layers is NULL or m.ropes is NULL:
             raise errors.OutOfMemory(f"{m.n_layers} layers: no memory for their table")
         for i in range(m.n_ropes):
@@ -115,8 +115,8 @@ cdef class Model:
                                       f"{', '.join(isas())}")
 
     def __dealloc__(self):
-        free(self.m.layers)
-        free(self.m.ropes)
+        mc_memory_free(self.m.layers)
+        mc_memory_free(self.m.ropes)
 
     @property
     def isa(self):
@@ -232,17 +232,18 @@ cdef class Share:
         self.pages = []
 
     def __dealloc__(self):
-        free(self.table)
-        free(self.tokens)
+        mc_memory_free(self.table)
+        mc_memory_free(self.tokens)
 
     def place(self, list pages):
         """Sets the pages of positions 0, PAGE, 2 PAGE ..."""
         cdef int i, n = len(pages)
         cdef void *table
         if n > self.room_pages:
-            table = realloc(self.table, 2 * n * sizeof(char *))
+            table = mc_memory_new(2 * n * sizeof(char *))
             if table is NULL:
                 raise errors.OutOfMemory(f"a table of {n} pages: refused")
+            mc_memory_free(self.table)
             self.table, self.room_pages = <const char **>table, 2 * n
         for i in range(n):
             self.table[i] = <const char *>(<Page?>pages[i]).data
@@ -256,9 +257,10 @@ cdef class Share:
         if n < 1 or position < 0 or position + n > len(self.pages) * MC_PAGE or n_logits > n:
             raise ValueError(f"{n} ids from {position} in {len(self.pages)} pages")
         if n > self.room_tokens:
-            tokens = realloc(self.tokens, 2 * n * sizeof(int32_t))
+            tokens = mc_memory_new(2 * n * sizeof(int32_t))
             if tokens is NULL:
                 raise errors.OutOfMemory(f"{n} ids: refused")
+            mc_memory_free(self.tokens)
             self.tokens, self.room_tokens = <int32_t *>tokens, 2 * n
         for i in range(n):
             self.tokens[i] = ids[i]
@@ -298,7 +300,7 @@ cdef class Workspace:
     def __init__(self, Model model, int max_tokens, int max_logits):
         self.model, self.max_tokens, self.max_logits = model, max_tokens, max_logits
         self.ws = mc_workspace_new(&model.m, max_tokens, max_logits)
-        self.items = <mc_item *>malloc(sizeof(mc_item) * max_tokens)
+        self.items = <mc_item *>mc_memory_new(sizeof(mc_item) * max_tokens)
         if self.ws is NULL or self.items is NULL:
             raise errors.OutOfMemory(
                 f"a step of {max_tokens} tokens: {model.workspace_bytes(max_tokens, max_logits)} "
@@ -306,7 +308,7 @@ cdef class Workspace:
 
     def __dealloc__(self):
         mc_workspace_free(self.ws)
-        free(self.items)
+        mc_memory_free(self.items)
 
     def step(self, list shares, int n_threads):
         """Runs every share, at once."""

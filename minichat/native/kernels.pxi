@@ -214,7 +214,7 @@ cdef class Kernels:
         for i in range(pages):
             check_page(keys[i], values[i], a.head_dim)
         # A page's keys and values lie apart here: values_offset is a difference of addresses.
-        cdef const char **table = <const char **>malloc(pages * sizeof(char *))
+        cdef const char **table = <const char **>mc_memory_new(pages * sizeof(char *))
         if table is NULL:
             raise MemoryError()
         try:
@@ -235,7 +235,7 @@ cdef class Kernels:
                 for i in range(repeat):
                     self.k.attention(&a)
         finally:
-            free(<void *>table)
+            mc_memory_free(<void *>table)
 
 
 cdef mc_q8_rows q8_rows(int8_t[:, ::1] q, float[:, ::1] scale, int32_t[:, ::1] sums) except *:
