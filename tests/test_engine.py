@@ -27,7 +27,8 @@ def native(folder, quantization="q4", isa=None):
     family = families.family(checkpoint.model_type)
     architecture = family.architecture(checkpoint.config)
     packed = weights.load(checkpoint, family, architecture, quantization, cache_dir="")
-    return _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16", isa=isa)
+    kv = "f32" if quantization == "f32" else "f16"
+    return _native.Model(architecture, packed, kv=kv, isa=isa)
 
 
 @pytest.fixture

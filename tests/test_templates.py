@@ -12,8 +12,8 @@ from minichat.prompt import Template
 from minichat.templates.origin import Text, joined
 
 STATM = Path("/proc/self/statm")
-GROW = "{% set ns = namespace(v=START) %}{% for i in range(100) %}{% set ns.v = STEP %}{% endfor %}" \
-       "{{ ns.v }}"
+GROW = ("{% set ns = namespace(v=START) %}"
+        "{% for i in range(100) %}{% set ns.v = STEP %}{% endfor %}{{ ns.v }}")
 
 
 def growing(start, step):
@@ -148,12 +148,14 @@ def test_lists_can_be_appended_to_and_the_caller_s_are_not():
     ("{{ '%(x)s'|format(x='y') }}{{ '%5s|%-3d|'|format('a', 2) }}", "y    a|2  |"),
     ("{{ '{} {1} {a.b} {c[0]:>3}{{}}'.format(1, a={'b': 2}, c=['x']) }}", None),
     ("{{ '{} {a.b} {c[0]:>3}{{}}'.format(1, a={'b': 2}, c=['x']) }}", "1 2   x{}"),
-    ("{{ ['a', 1, none]|join('-') }}{{ '<a>'|e }}{{ 'a\nb'|indent(2) }}", "a-1-None&lt;a&gt;a\n  b"),
+    ("{{ ['a', 1, none]|join('-') }}{{ '<a>'|e }}{{ 'a\nb'|indent(2) }}",
+     "a-1-None&lt;a&gt;a\n  b"),
     ("{{ [1, 2]|sum }}{{ 1.25|round(1) }}{{ [3, 1]|sort|first }}{{ 'ab'[::-1] }}", "31.21ba"),
     ("{{ dict(a=1).items()|list }}{{ (1, 2) }}{{ [1] + [2] }}", "[('a', 1)](1, 2)[1, 2]"),
     ("{{ 'a,b'.split(',') }}{{ ' x '.strip() ~ 1 ~ none }}", "['a', 'b']x1None"),
     ("{% set x %}a{{ 1 }}{% endset %}{{ x * 2 }}{% set c = cycler(1, 2) %}{{ c.next() }}", "a1a11"),
-    ("{% macro f(x) %}<{{ caller(x) }}>{% endmacro %}{% call(y) f(1) %}{{ y }}{% endcall %}", "<1>"),
+    ("{% macro f(x) %}<{{ caller(x) }}>{% endmacro %}{% call(y) f(1) %}{{ y }}{% endcall %}",
+     "<1>"),
     ("{{ strftime_now('%Y') | length }}{{ undefined_thing }}{{ undefined_thing is defined }}",
      "4False"),
 ])
