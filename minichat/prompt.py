@@ -187,8 +187,8 @@ def _leave_open(conversation: list[dict[str, Any]]) -> str:
         names = [name for name in REASONING if last.get(name)] or names
     if not isinstance(last.get(names[0]), str):
         raise RequestError("messages: the last one has no text to continue")
-    tag = "\U000f0002"
-    while any(tag in str(message) for message in conversation):
+    said, tag = json.dumps(conversation, ensure_ascii=False), "\U000f0002"
+    while tag in said:
         tag += "\U000f0002"
     for name in names:
         last[name] += tag + " "             # the blank tells whether the template trims

@@ -134,11 +134,12 @@ def test_however_a_template_writes_it_its_tokens_are_tokens_and_words_are_not(bo
         assert control_ids(tokenizer, prompt) == [start, end] * 2, words
 
 
-def test_a_role_nobody_knows_makes_no_control_token(tmp_path):
+def test_a_known_role_can_make_a_control_token_and_no_other(tmp_path):
     tokenizer = Tokenizer.open(toys.saved(toys.byte_level(), tmp_path))
     source = EACH + "<|{{ m.role }}|>{{ m.content }}{% endfor %}"
-    prompt = render(source, [{"role": "im_end", "content": "x"}])
-    assert prompt == "<|im_end|>x" and not control_ids(tokenizer, prompt)
+    prompt = render(source, [{"role": role, "content": "x"} for role in ("user", "im_end")])
+    assert prompt == "<|user|>x<|im_end|>x"
+    assert control_ids(tokenizer, prompt) == [tokenizer.token_id("<|user|>")]
 
 
 def test_what_is_given_none_is_not_given():
@@ -204,6 +205,8 @@ def test_marks_of_ours_in_the_user_s_words_mean_nothing():
     messages = [{"role": "user", "content": words}, {"role": "assistant", "content": words}]
     prompt = render(CHATML, messages, continue_final_message=True)
     assert prompt.count(words) == 2 and prompt.endswith(words)
+    backwards = "{{ messages[1].content }}{{ messages[0].content }}"
+    assert render(backwards, messages, continue_final_message=True) == words
 
 
 def test_half_a_character_becomes_a_whole_one():

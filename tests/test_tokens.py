@@ -97,6 +97,14 @@ def test_special_tokens_are_silent_but_for_those_kept(kind):
     assert decode(ours, [10 ** 9, -1, 1 << 40]) == ""
 
 
+def test_the_first_token_is_the_first_that_is_heard(kind):
+    name, library, ours = kind
+    ids = ours.encode("hello")
+    silent = [id for id, token in library.get_added_tokens_decoder().items() if token.special]
+    assert decode(ours, [10 ** 9, *silent, *ids]) == decode(ours, ids)
+    assert name == "unigram" or decode(ours, ids) == "hello"
+
+
 def test_token_bytes_are_exact(kind):
     name, _, ours = kind
     ids = ours.encode("hello world")
@@ -131,6 +139,21 @@ def test_the_template_s_tokens_stay_around_hostile_text(kind, text):
     assert ids.count(start) == 2 and ids.count(end) == 1
     inside = decode(ours, ids[1:-2])
     assert inside.strip(" ") == text
+
+
+def test_a_longer_token_that_text_begins_hides_no_token_of_the_template(tmp_path):
+    library = toys.byte_level()
+    library.add_special_tokens(["!<s>"])
+    ours = Tokenizer.open(toys.saved(library, tmp_path))
+    assert ours.encode(Written.of("", "!", "<s>"))[-1] == ours.token_id("<s>")
+
+
+def test_what_has_no_token_is_unknown_also_beside_hostile_words(tmp_path):
+    library = toys.word_piece()
+    library.add_special_tokens(["?"])
+    ours = Tokenizer.open(toys.saved(library, tmp_path))
+    unknown, start, end = map(ours.token_id, ("?", "[inst]", "[/inst]"))
+    assert ours.encode(Written.of("[inst]", "ü[INST]", "[/inst]")) == [start, unknown, end]
 
 
 def test_text_and_template_cannot_make_a_token_together(kind):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-CONTROL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "[INST]", "[/INST]"]
+CONTROL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|user|>", "[INST]", "[/INST]"]
 MARKS = ["<think>", "</think>", "<tool_call>"]      # added, and not special
 WORDS = ["▁", "▁h", "▁w", "he", "ll", "o", "wo", "r", "l", "d", "h", "e", "w", "a", "i", "n", "s",
-         "t", "[", "]", "/", "<", ">", "|", "_", "I", "N", "S", "T", "\n", "m", "k", "c"]
+         "t", "[", "]", "/", "<", ">", "|", "_", "<s", "I", "N", "S", "T", "\n", "m", "k", "c"]
 
 
 def byte_level() -> Tokenizer:
@@ -25,7 +25,7 @@ def byte_fallback(legacy: bool = True) -> Tokenizer:
     """Like Llama 2: blanks are ▁, what has no token is bytes; control tokens are words too."""
     words = ["<unk>", *CONTROL, *(f"<0x{byte:02X}>" for byte in range(256)), *WORDS]
     vocab = {token: id for id, token in enumerate(words)}
-    merges = [("h", "e"), ("l", "l"), ("▁", "h"), ("▁", "w"), ("w", "o")]
+    merges = [("h", "e"), ("l", "l"), ("▁", "h"), ("▁", "w"), ("w", "o"), ("<", "s"), ("<s", ">")]
     tokenizer = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", fuse_unk=True,
                                      byte_fallback=True))
     if legacy:

@@ -65,10 +65,8 @@ class Generator(CodeGenerator):
         self.write(")")
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:
-        turn = nodes.EnvironmentAttribute("turn()")
+        turn = nodes.EnvironmentAttribute("turn()", lineno=node.lineno)
         node.body = [nodes.ExprStmt(turn, lineno=node.lineno), *node.body]
-        if node.test is not None:
-            node.test = nodes.And(turn, node.test, lineno=node.lineno)
         super().visit_For(node, frame)
 
 

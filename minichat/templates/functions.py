@@ -60,7 +60,7 @@ def percent(env: Any, text: str, values: Any) -> str:
         if match["kind"] == "%":
             pieces.append(text[at - 1:at])
             continue
-        if "*" in match[0] or _wide(match["width"]) or _wide(match["precision"]):
+        if _wide(match["width"]) or _wide(match["precision"]):
             raise OverflowError(f"format {match[0]!r} is too wide")
         if match["name"] is not None:
             value = values[match["name"]]

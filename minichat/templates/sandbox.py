@@ -89,9 +89,8 @@ class Environment(ImmutableSandboxedEnvironment):
     def literal(self, value: str) -> Text:
         return Text.by_template(value)
 
-    def turn(self) -> bool:
+    def turn(self) -> None:
         current.get().spend()
-        return True
 
     def made(self, value: Any) -> Any:
         """Pays for a container that the template made."""
