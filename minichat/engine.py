@@ -97,9 +97,10 @@ class Run:
 class Engine:
     """Runs one model for many callers."""
 
-    def __init__(self, model: _native.Model, page_limit: int):
+    def __init__(self, model: _native.Model, page_limit: int, idle_limit: int | None = None):
         self.model = model
-        self.store = PageStore(lambda copy_of: _native.Page(model, copy_of), page_limit)
+        self.store = PageStore(lambda copy_of: _native.Page(model, copy_of), page_limit,
+                               idle_limit)
         self.process = os.getpid()
         self._changed = threading.Condition()
         self._arrived: list[Run] = []

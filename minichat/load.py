@@ -18,6 +18,8 @@ Progress = Callable[[str, int, int], object]
 
 # Of the memory that is left beside the weights; the rest is the host program's.
 CACHE_SHARE = 0.75
+# Of the cache, for beginnings that no running chat uses but the next one may.
+IDLE_SHARE = 0.125
 
 
 def load(path: Path, quantization: str, progress: Progress | None = None) -> Model:
@@ -38,11 +40,12 @@ def load(path: Path, quantization: str, progress: Progress | None = None) -> Mod
         tokenizer = opened.result()
     native = _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16",
                            isa=os.environ.get("MINICHAT_ISA") or None)
+    pages = page_limit(native, packed.n_bytes)
     ropes = [layer.mixer.rope for layer in architecture.layers if layer.mixer.rope]
     return Model(path.name, tokenizer=tokenizer, family=family,
                  template=Template(checkpoint.chat_template, tokenizer.special_tokens,
                                    place=f"{path}: chat template"),
-                 engine=Engine(native, page_limit(native, packed.n_bytes)),
+                 engine=Engine(native, pages, int(pages * IDLE_SHARE)),
                  generation_config=checkpoint.generation_config, config=checkpoint.config,
                  long_after=next((rope.long_after for rope in ropes if rope.long), None),
                  size_bytes=packed.n_bytes)

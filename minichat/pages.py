@@ -31,13 +31,15 @@ def common(a: Sequence[int], b: Sequence[int]) -> int:
 class PageStore:
     """The pages of one model: made up to a limit, found by prefix, given back when idle.
 
-    new_page(copy_of) makes one; limit is how many there may be.  Not thread-safe: the
-    engine's thread alone comes here.
+    new_page(copy_of) makes one; limit is how many there may be, idle_limit how many of them
+    may be kept for nobody.  Not thread-safe: the engine's thread alone comes here.
     """
 
-    def __init__(self, new_page: Callable[[Page | None], Page], limit: int):
+    def __init__(self, new_page: Callable[[Page | None], Page], limit: int,
+                 idle_limit: int | None = None):
         self.new_page, self.limit = new_page, limit
-        self.made = 0
+        self.idle_limit = limit if idle_limit is None else max(idle_limit, 1)
+        self.made = self.idle = 0
         self.clock = itertools.count(1)
         self.roots: dict[object, Node] = {}
 
@@ -69,12 +71,16 @@ class PageStore:
 
     def use(self, node: Node) -> None:
         """Keeps node's page from being given back until release."""
+        self.idle -= not node.users
         node.users += 1
         node.last_used = next(self.clock)
 
     def release(self, node: Node) -> None:
+        """The opposite of use; what has been idle longest may go."""
         node.users -= 1
+        self.idle += not node.users
         node.last_used = next(self.clock)
+        self._trim()
 
     def take(self, copy_of: Page | None = None) -> Page | None:
         """Returns a page of the caller's own, or None when all there may be are in use."""
@@ -98,12 +104,14 @@ class PageStore:
         node = parent.children.get(key)
         if node is None:
             node = parent.children[key] = Node(parent, key, page)
+            self.idle += 1
             for known in [c for c in parent.children.values() if c is not node and not c.users
                           and not c.children and key[:len(c.ids)] == c.ids]:
                 self._drop(known)
         else:
             self.give(page)
         node.last_used = next(self.clock)
+        self._trim()
         return node
 
     def clear(self) -> None:
@@ -123,7 +131,12 @@ class PageStore:
 
     def _drop(self, node: Node) -> None:
         del node.parent.children[node.ids]
+        self.idle -= 1
         self.give(node.page)
+
+    def _trim(self) -> None:
+        while self.idle > self.idle_limit and self._evict():
+            pass
 
     def _evict(self) -> bool:
         """Gives back the idle page that was used longest ago; False where there is none."""

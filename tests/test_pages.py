@@ -53,6 +53,20 @@ def test_the_page_used_longest_ago_goes_first():
     assert left == [[nodes[0]], [], [nodes[2]]]
 
 
+def test_idle_pages_are_few():
+    pages = PageStore(lambda copy_of: [], 10, idle_limit=2)
+    nodes = []
+    for i in range(4):
+        nodes += fill(pages, [i] * PAGE)
+        pages.use(nodes[-1])
+    assert pages.idle == 0 and pages.made == 4
+    for node in nodes:
+        pages.release(node)
+    assert [node for node in pages] == nodes[:1:-1] and pages.idle == pages.made == 2
+    fill(pages, [7, 8, 9])
+    assert pages.idle == pages.made == 2 and pages.match(pages.root(None), [7, 8, 9])[2] == 3
+
+
 def test_a_page_that_is_there_is_not_kept_twice():
     pages = store()
     first, second = fill(pages, [1] * PAGE), fill(pages, [1] * PAGE)
@@ -76,4 +90,4 @@ def test_what_is_found_is_a_prefix_and_the_limit_holds(chats, limit):
         found = [id for node in nodes for id in node.ids] + list(donor.ids[:n] if donor else ())
         assert found == ids[:len(found)]
         fill(pages, ids)
-        assert pages.made == len(list(pages)) <= limit
+        assert pages.made == pages.idle == len(list(pages)) <= limit
