@@ -96,6 +96,7 @@ static void forget(void)
     pool.workers = 0;
     atomic_store(&pool.sleeping, 0);
     atomic_store(&pool.running, 0);
+    atomic_store(&pool.closing, 0);
 }
 
 static void register_fork(void) { pthread_atfork(NULL, NULL, forget); }

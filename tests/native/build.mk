@@ -1,7 +1,8 @@
 # csrc and the native tests, without Python:
-#     make -f tests/native/build.mk run CONFIG=asan [ISAS=avx2] [ROUNDS=100] [SEED=1]
+#     make -f tests/native/build.mk run CONFIG=asan [PROGRAM=engine] [ROUNDS=100] [SEED=1]
 # Each configuration has its folder in build/native.  The flags are those of setup.py, which
 # tests/native/test_driver.py compares.
+PROGRAM ?= driver
 ROUNDS ?= 100
 SEED ?= 1
 CFLAGS = -std=c11 -O3 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno -fno-lto \
@@ -23,6 +24,8 @@ EMULATED =
 ifeq ($(CONFIG),asan)
     CFLAGS += -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
     EMULATED = $(filter amx,$(ISAS.$(MACHINE)))
+else ifeq ($(CONFIG),tsan)
+    CFLAGS += -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 else ifeq ($(CONFIG),amx)
     EMULATED = amx
 else ifeq ($(CONFIG),neon)
@@ -39,13 +42,15 @@ OUT = build/native/$(CONFIG)
 KERNELS = $(foreach isa,ref $(ISAS.$(MACHINE)),$(wildcard csrc/kernels/$(isa)/*.c))
 CSRC = $(KERNELS) $(wildcard csrc/*.c csrc/blocks/*.c)
 # The emulation stands in for csrc/cpu.c, which it contains.
-DRIVER = $(KERNELS) csrc/dispatch.c csrc/panels.c \
-    $(if $(EMULATED),tests/native/amx_emulation.c,csrc/cpu.c) \
-    $(addprefix tests/native/,driver.c products.c vectors.c cache.c)
+LIBRARY = $(if $(EMULATED),$(filter-out csrc/cpu.c,$(CSRC)) tests/native/amx_emulation.c,$(CSRC)) \
+    tests/native/compare.c
+SOURCES.driver = $(LIBRARY) $(addprefix tests/native/,driver.c products.c vectors.c cache.c)
+SOURCES.engine = $(LIBRARY) $(addprefix tests/native/,engine.c packing.c sampling.c steps.c models.c)
+SOURCES.pool = csrc/threads.c tests/native/pool.c
 HEADERS = $(shell find csrc tests/native -name '*.h')
 
 .PHONY: run objects flags
-run: $(OUT)/driver
+run: $(OUT)/$(PROGRAM)
 	$(RUN) $< -n $(ROUNDS) -s $(SEED) $(ISAS)
 
 flags:
@@ -53,7 +58,8 @@ flags:
 
 objects: $(CSRC:%.c=$(OUT)/%.o)
 
-$(OUT)/driver: $(DRIVER:%.c=$(OUT)/%.o)
+.SECONDEXPANSION:
+$(OUT)/driver $(OUT)/engine $(OUT)/pool: $$(patsubst %.c,$(OUT)/%.o,$$(SOURCES.$$(@F)))
 	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lm -pthread
 
 # csrc/kernels/<isa>/<op>.c is compiled with the flags of its ISA.

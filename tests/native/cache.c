@@ -1,4 +1,6 @@
 /* cache.c - cases of the operations on the pages of the cache. */
+#include <math.h>
+
 #include "cases.h"
 #include "random.h"
 
@@ -34,18 +36,22 @@ int kv_write(const mc_kernels *kernels)
     return ok;
 }
 
-/* A page with one head in it, at offsets that are no multiple of its size. */
-static char *random_page(mc_attention_args *a, sample from)
+/* Page b with one head in it.  Positions that no row sees hold NaN. */
+static char *random_page(mc_attention_args *a, int b, sample from)
 {
     const size_t element = kv_bytes(a->kv), keys = (size_t)a->head_dim * MC_PAGE * element;
+    const int first = a->window ? a->position - a->window + 1 : 0;
+    const int last = a->position + a->tokens - 1;
     a->keys_offset = 64;
-    a->values_offset = (64 + keys + 63) / 64 * 64;
-    char *page = memset(exact(a->values_offset + (size_t)MC_PAGE * padded(a->head_dim) * element),
-                        0, 64 + keys);
+    a->values_offset = 64 + keys;
+    char *page = exact(a->values_offset + (size_t)MC_PAGE * padded(a->head_dim) * element);
     float *k = exact((size_t)a->head_dim * sizeof *k), *v = exact((size_t)a->head_dim * sizeof *v);
     for (int slot = 0; slot < MC_PAGE; slot++) {
-        for (int d = 0; d < a->head_dim; d++)
-            k[d] = random_float(from), v[d] = random_float(from);
+        const int seen = b * MC_PAGE + slot >= first && b * MC_PAGE + slot <= last;
+        for (int d = 0; d < a->head_dim; d++) {
+            k[d] = seen ? random_float(from) : NAN;
+            v[d] = seen ? random_float(from) : NAN;
+        }
         ref.kv_write(page + a->keys_offset, page + a->values_offset, slot, k, v, a->head_dim,
                      a->kv);
     }
@@ -69,7 +75,7 @@ int attention(const mc_kernels *kernels)
     const int last = (a.position + a.tokens - 1) / MC_PAGE;
     const char *pages[MAX_PAGES] = { NULL };
     for (int b = 0; b <= last; b++)
-        pages[b] = random_page(&a, from);
+        pages[b] = random_page(&a, b, from);
     a.pages = pages;
     a.q_stride = (size_t)a.group * a.head_dim + random_int(0, 7);
     a.out_stride = (size_t)a.group * a.head_dim + random_int(0, 7);

@@ -5,9 +5,7 @@
  * Buffers have their exact size on the heap: run it under AddressSanitizer.  It prints what it
  * ran and what it skipped, and exits with 1 after a difference, with 2 where an ISA that was
  * asked for does not run here. */
-#define _POSIX_C_SOURCE 200112L     /* posix_memalign */
-#include <math.h>
-#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,57 +14,6 @@
 #include "random.h"
 
 mc_kernels ref;
-uint64_t random_state;
-
-static char shape[200];
-
-void *exact(size_t bytes)
-{
-    void *p = NULL;
-    if (posix_memalign(&p, 64, bytes ? bytes : 1)) {
-        printf("FAILED: out of memory\n");
-        exit(2);
-    }
-    return p;
-}
-
-void describe(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(shape, sizeof shape, format, args);
-    va_end(args);
-}
-
-int same(const char *what, const float *got, const float *want, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (memcmp(&got[i], &want[i], sizeof *got) && !(isnan(got[i]) && isnan(want[i]))) {
-            printf("FAILED: %s: %s[%zu] is %a, ref says %a\n", shape, what, i, got[i], want[i]);
-            return 0;
-        }
-    return 1;
-}
-
-int same_halves(const char *what, const uint16_t *got, const uint16_t *want, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (got[i] != want[i] && !((got[i] & 0x7fff) > 0x7c00 && (want[i] & 0x7fff) > 0x7c00)) {
-            printf("FAILED: %s: %s[%zu] is %04x, ref says %04x\n", shape, what, i, got[i], want[i]);
-            return 0;
-        }
-    return 1;
-}
-
-int same_bytes(const char *what, const void *got, const void *want, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++)
-        if (((const uint8_t *)got)[i] != ((const uint8_t *)want)[i]) {
-            printf("FAILED: %s: byte %zu of %s is not ref's\n", shape, i, what);
-            return 0;
-        }
-    return 1;
-}
 
 /* A row of operations: its case, and where its kernel stands in mc_kernels. */
 #define OPERATION(name) { #name, offsetof(mc_kernels, name), name }
