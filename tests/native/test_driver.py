@@ -1,4 +1,4 @@
-"""csrc without Python: its kernels under sanitizers, emulation and qemu, its portability.
+"""csrc without Python, under sanitizers, emulation and qemu; its portability.
 
 What needs a tool that the machine lacks is skipped, and the skip names the tool.
 """
@@ -27,7 +27,7 @@ def need(*tools):
 
 def run(*command):
     done = subprocess.run(command, cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+                          stderr=subprocess.STDOUT, timeout=600)
     return done.returncode, done.stdout
 
 
@@ -54,6 +54,17 @@ def test_kernels_equal_ref_and_stay_inside_their_buffers(isa):
     assert code == 0, output
     equal = re.findall(rf"^{isa} +(\w+) +{ROUNDS} cases, every bit ref's$", output, re.M)
     assert set(equal) == {path.stem for path in ROOT.glob(f"csrc/kernels/{isa}/*.c")}
+
+
+@pytest.mark.parametrize("program, config, rounds", [
+    ("engine", "asan", 10), ("engine", "tsan", 4), ("pool", "asan", 10), ("pool", "tsan", 10)])
+def test_the_engine_holds_under_sanitizers(program, config, rounds):
+    need("make", "gcc")
+    make(f"build/native/{config}/{program}", config, CC="gcc")
+
+    code, output = run(f"build/native/{config}/{program}", "-n", str(rounds))
+
+    assert code == 0 and re.search(r"(all held|every share once)$", output, re.M), output
 
 
 def test_arm_compiles_without_a_warning():
