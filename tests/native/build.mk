@@ -47,7 +47,8 @@ CSRC = $(KERNELS) $(wildcard csrc/*.c csrc/blocks/*.c)
 LIBRARY = $(if $(EMULATED),$(filter-out csrc/cpu.c,$(CSRC)) tests/native/amx_emulation.c,$(CSRC)) \
     tests/native/compare.c
 SOURCES.driver = $(LIBRARY) $(addprefix tests/native/,driver.c products.c vectors.c cache.c)
-SOURCES.engine = $(LIBRARY) $(addprefix tests/native/,engine.c packing.c sampling.c steps.c models.c)
+SOURCES.engine = $(LIBRARY) \
+    $(addprefix tests/native/,engine.c packing.c sampling.c steps.c models.c)
 SOURCES.pool = csrc/threads.c tests/native/pool.c
 HEADERS = $(shell find csrc tests/native -name '*.h')
 

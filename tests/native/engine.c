@@ -33,8 +33,9 @@ int main(int argc, char **argv)
         else
             seed = strtoull(argv[i + 1], NULL, 0);
     }
-    const int failed = run("packing", packing, rounds, seed) + run("sampling", sampling, rounds, seed)
-        + run("steps", steps, rounds, seed);
+    int failed = run("packing", packing, rounds, seed);
+    failed += run("sampling", sampling, rounds, seed);
+    failed += run("steps", steps, rounds, seed);
     mc_pool_close();
     return failed != 0;
 }
