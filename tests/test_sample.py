@@ -297,7 +297,14 @@ def test_wrong_shapes_are_refused_before_c_sees_them():
             wrong()
 
 
-# Logits that no library has a hand in; the ids were drawn once and stay.
+def hashed_logits(n, place):
+    """Logits that no library has a hand in."""
+    hashed = np.arange(1 + place * n, 1 + (place + 1) * n, dtype=np.uint64) * 2654435761 % 2**32
+    logits = (hashed.astype(np.float64) / 2**32).astype(np.float32)
+    return np.float32(12) * logits * logits
+
+
+# Drawn once, to stay.
 GOLDEN = [
     ({"temperature": 0.8, "top_k": 40, "top_p": 0.9, "seed": 0},
      [1329, 1392, 845, 1285, 1547, 301, 1584, 516, 778, 1129, 781, 179]),
@@ -312,14 +319,15 @@ GOLDEN = [
 
 @pytest.mark.parametrize("params, ids", GOLDEN, ids=lambda x: str(x)[:40])
 def test_draws_the_ids_it_always_drew(params, ids):
-    n = 2000
-    s = sampler(n, **params)
-    drawn = []
-    for place in range(12):
-        hashed = np.arange(1 + place * n, 1 + (place + 1) * n, dtype=np.uint64) * 2654435761 % 2**32
-        logits = (hashed.astype(np.float64) / 2**32).astype(np.float32)
-        drawn.append(s.draw(np.float32(12) * logits * logits)[0])
-    assert drawn == ids
+    s = sampler(2000, **params)
+    assert [s.draw(hashed_logits(2000, place))[0] for place in range(12)] == ids
+
+
+def test_logprobs_have_the_bits_they_always_had():
+    s = sampler(2000, logprobs=True)
+    assert [s.draw(hashed_logits(2000, place))[1].hex() for place in range(4)] == [
+        "-0x1.21b86d7e7d640p+2", "-0x1.489372c1e9f3cp+2",
+        "-0x1.259268d63ff88p+2", "-0x1.934e391547bc8p+2"]
 
 
 def test_options_become_a_sampler():
