@@ -26,11 +26,11 @@ static inline mc_quads unpack(const uint8_t *data, int line, const void *books_)
     memcpy(&selectors, data - MC_Q4_HEADER_BYTES + MC_Q4_SELECTORS + 3 * line, sizeof selectors);
     const __m512i s = _mm512_set1_epi64(selectors);
     const __m512i codes = _mm512_loadu_si512(data + (size_t)line * MC_QUAD_BYTES);
-    const int select = 0xe4;    /* of (a, b, c): c ? a : b */
+    enum { SELECT = 0xe4 };     /* of (a, b, c): c ? a : b */
     const __m512i even = _mm512_ternarylogic_epi64(
-        codes, _mm512_multishift_epi64_epi8(b->even, s), nibbles, select);
+        codes, _mm512_multishift_epi64_epi8(b->even, s), nibbles, SELECT);
     const __m512i odd = _mm512_ternarylogic_epi64(
-        _mm512_srli_epi16(codes, 4), _mm512_multishift_epi64_epi8(b->odd, s), nibbles, select);
+        _mm512_srli_epi16(codes, 4), _mm512_multishift_epi64_epi8(b->odd, s), nibbles, SELECT);
     return (mc_quads){ _mm512_permutex2var_epi8(b->entries[0], even, b->entries[1]),
                        _mm512_permutex2var_epi8(b->entries[0], odd, b->entries[1]) };
 }
