@@ -18,7 +18,7 @@ from .templates.origin import Spans, Text
 
 REASONING = ("reasoning_content", "thinking", "reasoning")
 ROLES = frozenset(("system", "user", "assistant", "tool", "developer"))
-TEMPLATE_CHARACTERS = 1 << 18
+TEMPLATE_CHARACTERS, TEMPLATE_DEPTH = 1 << 18, 200
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 Messages = Sequence[Mapping[str, Any]]
@@ -127,9 +127,19 @@ _environment = sandbox.Environment()
 def _compile(source: str) -> tuple[jinja2.Template, str]:
     """Returns a compiled template and all the text in it."""
     tree = _environment.parse(source)
+    _check_depth(tree)
     literals = {node.data for node in tree.find_all(nodes.TemplateData)}
     literals |= {node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)}
     return _environment.from_string(tree), "\0".join(sorted(literals))
+
+
+def _check_depth(tree: nodes.Node) -> None:
+    """Refuses what would take a deep stack to compile, whatever stack this thread has."""
+    level: list[nodes.Node] = [tree]
+    for _ in range(TEMPLATE_DEPTH):
+        level = [child for node in level for child in node.iter_child_nodes()]
+    if level:
+        raise RecursionError
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

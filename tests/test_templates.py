@@ -1,5 +1,6 @@
 """Templates of strangers: they reach nothing, and end soon, in an error."""
 import resource
+import threading
 import time
 from pathlib import Path
 
@@ -108,6 +109,25 @@ def test_is_an_error_and_soon(source):
     with pytest.raises(ModelError, match="^its template: "):
         render(source)
     assert time.thread_time() - begun < 3
+
+
+@pytest.mark.parametrize("source", [
+    "{{ 1" + " + 1" * 50_000 + " }}", "{{ x" + ".a" * 50_000 + " }}",
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{% for i in [1] %}" * 150])
+def test_needs_no_deep_stack(source):
+    errors = []
+
+    def run():
+        try:
+            render(source)
+        except ModelError as error:
+            errors.append(error)
+    usual = threading.stack_size(1 << 18)
+    thread = threading.Thread(target=run)
+    thread.start()
+    threading.stack_size(usual)
+    thread.join()
+    assert errors
 
 
 def test_errors_say_the_line():
