@@ -18,7 +18,6 @@ enum {
     NO_X = 2 * X_MAX + 1,       /* index, in the tables, of k that does not exist */
 };
 
-static const float STRIDE = 4.0f;
 static const float TINY = 1e-30f;
 static const uint32_t INFINITE = 0x7f800000;
 
@@ -227,9 +226,16 @@ static void choose(strip *s, const tables *t, int padded)
     }
 }
 
-/* Fits each row's scale to its values by least squares, stride times as far as that is from
- * the scale it had: values follow scales slowly. */
-static void fit(strip *s, const tables *t, int padded, float stride)
+/* Four times as far from 1: values follow scales slowly.  The bounds are for rows unlike any
+ * that was trained, a few large weights among many small ones. */
+static float further(float ratio)
+{
+    const float far = 1.0f + 4.0f * (ratio - 1.0f);
+    return far < 0.9f ? 0.9f : far > 1.2f ? 1.2f : far;
+}
+
+/* Fits each row's scale to its values by least squares; beyond that unless it is the last time. */
+static void fit(strip *s, const tables *t, int padded, int last)
 {
     for (int r = 0; r < 4; r++) {
         int16_t value[MC_BLOCK_K];
@@ -242,7 +248,7 @@ static void fit(strip *s, const tables *t, int padded, float stride)
         }
         if (product > 0) {
             const float ratio = (float)product / (ONE * (float)square);
-            s->d[r] = mc_bf16_to_f32(bf16_nearest(s->d[r] * (1.0f + stride * (ratio - 1.0f))));
+            s->d[r] = mc_bf16_to_f32(bf16_nearest(s->d[r] * (last ? ratio : further(ratio))));
         }
     }
 }
@@ -282,7 +288,7 @@ static void pack_q4(uint8_t *out, const block *b, const tables *t)
         for (int round = 0; round < ROUNDS; round++) {
             scale_weights(&s, b->size);
             choose(&s, t, b->padded);
-            fit(&s, t, b->padded, round < ROUNDS - 1 ? STRIDE : 1.0f);
+            fit(&s, t, b->padded, round == ROUNDS - 1);
         }
         write_strip(out, &s, t, i, b->padded);
     }

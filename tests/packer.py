@@ -69,12 +69,12 @@ NEAREST = nearest(np.arange(-X_MAX, X_MAX + 1))
 
 
 def block_q4(w):
-    """Four rounds of books for the scales, then scales for the values, four times as far."""
+    """Four rounds of books for the scales, then scales for the values."""
     size, room = w.shape[1], padded(w.shape[1])
     strips = w.reshape(4, 4, size)
     exists = np.arange(room) < size
     d = first_scale(strips)                                     # (strip, row)
-    for stride in (4, 4, 4, 1):
+    for last in (False, False, False, True):
         divisor = np.where(d > 0, d / F(2), F(1))[..., None]
         x = np.rint(np.clip(strips / divisor, -X_MAX, X_MAX)).astype(int)
         x = np.pad(x, ((0, 0), (0, 0), (0, room - size)))
@@ -92,7 +92,8 @@ def block_q4(w):
         code = np.take_along_axis(code, chosen, 3)[..., 0]
         product, square = (x * value).sum(-1), (value * value).sum(-1)
         fit = product.astype(F) / (F(2) * square.astype(F))
-        moved = d * (F(1) + F(stride) * (fit - F(1)))
+        far = np.clip(F(1) + F(4) * (fit - F(1)), F(0.9), F(1.2))
+        moved = d * (fit if last else far)
         d = np.where(product > 0, moved.astype(ml_dtypes.bfloat16).astype(F), d)
     return assemble_q4(d.reshape(16), book, code.reshape(16, room))
 

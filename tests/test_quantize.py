@@ -9,7 +9,7 @@ from minichat import _native
 from minichat.errors import ModelError
 from tests import packer
 from tests.kernels.fence import fenced
-from tests.kernels.panels import random_packed, unpack
+from tests.kernels.panels import BOOKS, random_packed, unpack
 
 FORMATS = ["q4", "q8", "bf16", "f32"]
 DTYPES = [np.float32, np.float16, ml_dtypes.bfloat16]
@@ -109,6 +109,36 @@ def test_relative_error(format, draw, most):
     error = unpacked(packed(w, format), format, *w.shape) - w
 
     assert np.sqrt((error ** 2).mean() / (w ** 2).mean()) <= most
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_unlike_any_that_was_trained(seed):
+    """A few large weights among many small ones: the search helps, it never gets lost."""
+    rng = np.random.default_rng(seed)
+    many = 10.0 ** -rng.integers(0, 4, (64, 1))
+    w = rng.standard_normal((64, 256)) * np.where(rng.random((64, 256)) < 0.01, 1, many)
+    w[::3] = np.where(rng.random((22, 256)) < 0.5, many[::3], 0)
+    w[:, 0] = 1
+    w = w.astype(np.float32)
+    scale = packer.first_scale(w)[:, None]
+    book = np.array(BOOKS[0])
+    start = book[np.abs(w[..., None] / scale[..., None] - book).argmin(-1)] * scale
+
+    error = unpacked(packed(w, "q4"), "q4", 64, 256) - w
+
+    strips = [(e ** 2).reshape(16, -1).sum(1) for e in (error, start - w)]
+    assert (strips[0] < strips[1]).all()
+
+
+def test_a_small_row_among_large_ones():
+    """Its books are the others' choice; its scale must find values that suit it all the same."""
+    w = np.where(np.random.default_rng(0).random((4, 256)) < 0.5, 1, -1).astype(np.float32)
+    w[3] = 7.5e-3 / 127
+    w[3, 0] = 1e-3
+
+    found = unpacked(packed(w, "q4"), "q4", 4, 256)[3]
+
+    assert np.sqrt(((found - w[3]) ** 2).sum() / (w[3] ** 2).sum()) < 0.4
 
 
 def test_q8_is_within_half_a_step_and_never_clips():
