@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -125,7 +125,8 @@ async def achat(model: str | Path, messages: Messages | None = None, *, stream: 
 
     Takes chat()'s arguments and raises its errors.  A cancelled task ends its answer.
     """
-    made = await asyncio.to_thread(chat, model, messages, stream=stream, **arguments)
+    call: Callable[..., ChatStream | Chunk] = chat
+    made = await asyncio.to_thread(call, model, messages, stream=stream, **arguments)
     return AsyncChatStream(made) if isinstance(made, ChatStream) else made
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from . import chunks, cpus, sample
 from .chunks import Chunk, Clock, Counts
-from .engine import STEP_TOKENS, End, Engine, Run, Token, Work
-from .errors import MinichatError, RequestError
+from .engine import STEP_TOKENS, End, Engine, Run
+from .errors import RequestError
 from .families.spec import Family
 from .fit import fit
 from .prompt import Template
 from .request import Message, Options, Request
+from .sequence import Work
 from .text import Part, Splitter, opens_thinking
 from .tokens import Tokenizer
 
@@ -208,8 +209,8 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
     def emit(parts: list[Part]) -> Iterator[Chunk]:
         nonlocal held
         for part in parts:
-            text = {"thinking": part.text} if part.kind == "thinking" else {"content": part.text}
-            yield chunks.chunk(request.model, **text, logprobs=held)
+            content, thinking = (part.text, "") if part.kind == "content" else ("", part.text)
+            yield chunks.chunk(request.model, content, thinking=thinking, logprobs=held)
             held = []
 
     for item in run if run.work.num_predict else ():
@@ -220,7 +221,8 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
         if item.id in model.end:
             continue
         if item.logprob is not None:
-            held.append(logprob(tokenizer, item, request.top_logprobs))
+            held.append(logprob(tokenizer, (item.id, item.logprob),
+                                item.top if request.top_logprobs else None))
         ended = eval_count == run.work.num_predict      # the limit comes before a stop string
         parts = splitter.push(decoder.push(item.id))
         if splitter.stopped and not ended:
@@ -242,10 +244,10 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
         shifted_tokens=last.shifted_tokens if last else 0), logprobs=held)
 
 
-def logprob(tokenizer: Tokenizer, token: Token, top: int) -> chunks.Logprob:
+def logprob(tokenizer: Tokenizer, said: tuple[int, float],
+            top: Sequence[tuple[int, float]] | None) -> chunks.Logprob:
     def entry(id: int, value: float) -> tuple[str, float, bytes]:
         spelled = tokenizer.token_bytes(id)
         return spelled.decode(errors="replace"), value, spelled
 
-    return chunks.logprob(*entry(token.id, token.logprob),
-                          [entry(*each) for each in token.top] if top else None)
+    return chunks.logprob(*entry(*said), None if top is None else [entry(*each) for each in top])

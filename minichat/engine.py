@@ -48,7 +48,7 @@ class Run:
         self.engine, self.work = engine, work
         self.cached = 0                     # prompt tokens that came from shared pages
         self.closed = False
-        self._items: queue.SimpleQueue = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[Token | End | BaseException] = queue.SimpleQueue()
         self._started = False
         self._produced = self._consumed = 0
 
@@ -177,7 +177,7 @@ class Engine:
             self._admit(self._arrived.pop(0))
         ready = [s for s in self._running if not s.run.behind and not s.blocked]
         room = max([STEP_TOKENS, *(s.work.num_batch for s in ready)])
-        batch = []
+        batch: list[tuple[Sequence, int]] = []
         for sequence in sorted(ready, key=lambda s: (s.pending > 1, s.order)):
             if sequence not in self._running or sequence.blocked:   # preempted just now
                 continue

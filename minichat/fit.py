@@ -2,11 +2,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from .errors import MinichatError, RequestError
 
-M = TypeVar("M")                # a request.Message
+
+class HasRole(Protocol):
+    @property
+    def role(self) -> str: ...
+
+
+M = TypeVar("M", bound=HasRole)     # a request.Message
 
 
 def units(messages: Sequence[M]) -> list[list[int]]:

@@ -57,7 +57,7 @@ def page_limit(native: _native.Model, weight_bytes: int) -> int:
     if available is None:
         return 1 << 30
     left = available - weight_bytes - native.workspace_bytes(STEP_TOKENS)
-    pages = int(left * CACHE_SHARE) // native.page_bytes
+    pages: int = int(left * CACHE_SHARE) // native.page_bytes
     if pages < 1:
         raise OutOfMemory(f"the cache: {available} bytes of memory are available, {weight_bytes} "
                           "are the weights'; a smaller quantization leaves room")

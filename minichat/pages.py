@@ -53,7 +53,8 @@ class PageStore:
         Returns the nodes of full pages, in order, and a node whose first n ids go on from
         there (None and 0: there is none): its page serves as a copy.
         """
-        nodes, node = [], root
+        nodes: list[Node] = []
+        node = root
         while len(ids) - PAGE * len(nodes) >= PAGE:
             at = PAGE * len(nodes)
             child = node.children.get(tuple(ids[at:at + PAGE]))
@@ -130,6 +131,7 @@ class PageStore:
                 yield node
 
     def _drop(self, node: Node) -> None:
+        assert node.parent is not None      # the root has no page
         del node.parent.children[node.ids]
         self.idle -= 1
         self.give(node.page)

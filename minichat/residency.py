@@ -24,7 +24,7 @@ Key = tuple[Path, str]              # a folder's real path, a quantization
 @dataclass(eq=False)
 class Resident:
     key: Key
-    model: Model | None = None      # None while it is being loaded
+    model: Model = None             # type: ignore[assignment]  # while it is being loaded
     error: BaseException | None = None
     users: int = 0                  # chats that run, and pins
     keep_alive: float = KEEP_ALIVE_S

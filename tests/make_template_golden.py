@@ -17,8 +17,15 @@ from pathlib import Path
 import transformers
 from transformers.utils import chat_template_utils
 
-from tests.template_golden import (CONVERSATIONS, GOLDEN, MODEL_TYPES, NOW, SPECIAL_TOKENS,
-                                   digest, folders)
+from tests.template_golden import (
+    CONVERSATIONS,
+    GOLDEN,
+    MODEL_TYPES,
+    NOW,
+    SPECIAL_TOKENS,
+    digest,
+    folders,
+)
 
 
 class FixedDay(datetime):

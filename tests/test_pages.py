@@ -33,7 +33,7 @@ def test_finds_full_pages_and_a_part():
 
 def test_an_idle_page_goes_and_one_in_use_stays():
     pages = store(limit=2)
-    (used,), (idle,) = fill(pages, [1] * PAGE), fill(pages, [2] * PAGE)
+    (used,), _ = fill(pages, [1] * PAGE), fill(pages, [2] * PAGE)
     pages.use(used)
     assert pages.take() is not None
     assert pages.match(pages.root(None), [2] * PAGE)[0] == []

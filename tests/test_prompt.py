@@ -7,8 +7,15 @@ from minichat.errors import MinichatError, ModelError, RequestError
 from minichat.prompt import Template
 from minichat.tokens import Tokenizer, special_tokens
 from tests import toy_tokenizers as toys
-from tests.template_golden import (CONVERSATIONS, GOLDEN, MODEL_TYPES, NOW, SPECIAL_TOKENS, digest,
-                                   folders)
+from tests.template_golden import (
+    CONVERSATIONS,
+    GOLDEN,
+    MODEL_TYPES,
+    NOW,
+    SPECIAL_TOKENS,
+    digest,
+    folders,
+)
 
 GOLDENS = sorted(path.stem for path in GOLDEN.glob("*.json") if path.stem != "conversations")
 EACH = "{% for m in messages %}"

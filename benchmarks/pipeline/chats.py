@@ -31,11 +31,13 @@ def parser(doc, **defaults):
 
 def ask(model, messages, threads, num_predict=1):
     """Lets model answer, greedily."""
-    start, first = time.perf_counter(), None
-    options = {"temperature": 0, "num_thread": threads, "num_predict": num_predict}
-    for chunk in model.chat(messages, options=options):
-        first = first or time.perf_counter()
-    return Answer(chunk, first - start, time.perf_counter() - start)
+    start = time.perf_counter()
+    stream = model.chat(messages, options={"temperature": 0, "num_thread": threads,
+                                           "num_predict": num_predict})
+    chunks = [next(stream)]
+    first = time.perf_counter()
+    chunks += stream
+    return Answer(chunks[-1], first - start, time.perf_counter() - start)
 
 
 def words(n):
