@@ -26,6 +26,8 @@ MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platfo
 # Contraction and fast-math would change results between ISAs.
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-Werror=implicit", "-ffp-contract=off",
           "-fno-math-errno", "-fno-lto", "-fvisibility=hidden"]
+# With partial redundancy elimination gcc copies every accumulator of a matmul at every step.
+KERNEL_CFLAGS = [*CFLAGS, "-fno-tree-pre"]
 CSRC = sorted(map(str, Path("csrc").rglob("*.[ch]")))
 
 
@@ -33,7 +35,7 @@ def kernel_library(isa, flags):
     sources = sorted(map(str, Path("csrc/kernels", isa).glob("*.c")))
     headers = [path for path in CSRC if path.endswith(".h")]
     return f"mc_{isa}", {"sources": sources, "include_dirs": ["csrc"],
-                         "obj_deps": {"": headers}, "cflags": CFLAGS + flags}
+                         "obj_deps": {"": headers}, "cflags": KERNEL_CFLAGS + flags}
 
 
 setup(

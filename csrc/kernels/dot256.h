@@ -15,7 +15,7 @@
 #include "kernels/panels.h"
 
 enum {
-    MC_DOT_TOKENS = 4,          /* of a tile: 8 accumulators and their operands fit 16 registers */
+    MC_DOT_TOKENS = 6,          /* of a tile: 12 accumulators and their operands in 16 registers */
     MC_DOT_CHUNK = 64,
     MC_DOT_AHEAD_BYTES = 8192,
 };
@@ -88,7 +88,7 @@ mc_dot_tile(const mc_block *w, const mc_q8_rows *x, int first, const int tokens,
     const int8_t *q = x->q + first * x->stride + (size_t)w->index * MC_BLOCK_K;
     __m256i acc[2][MC_DOT_TOKENS][2];
 
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int t = 0; t < tokens; t++)
         for (int half = 0; half < 2; half++)
             acc[0][t][half] = acc[odd][t][half] = _mm256_setzero_si256();
@@ -99,7 +99,7 @@ mc_dot_tile(const mc_block *w, const mc_q8_rows *x, int first, const int tokens,
                          _MM_HINT_T0);
 #pragma GCC unroll 2
         for (int quad = 0; quad < 2; quad++)
-#pragma GCC unroll 4
+#pragma GCC unroll 6
             for (int t = 0; t < tokens; t++) {
                 const __m256i x4 = mc_broadcast_quad(q + t * x->stride + 4 * quad);
                 __m256i *sums = acc[quad & odd][t];
@@ -110,7 +110,7 @@ mc_dot_tile(const mc_block *w, const mc_q8_rows *x, int first, const int tokens,
 #pragma GCC unroll 2
     for (int half = 0; half < 2; half++) {
         const __m256 w_scale = mc_load_scales(w->scales + 16 * half);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int t = 0; t < tokens; t++) {
             const size_t i = (size_t)(first + t) * x->blocks + w->index;
             float *out = w->out + (first + t) * w->out_stride + 8 * half;
@@ -137,6 +137,8 @@ mc_dot_tiles(const mc_block *w, const mc_q8_rows *x, int first, int tokens, mc_d
         case 2: mc_dot_tile(w, x, first, 2, dot, load, pairs, ahead_bytes); break;
         case 3: mc_dot_tile(w, x, first, 3, dot, load, pairs, ahead_bytes); break;
         case 4: mc_dot_tile(w, x, first, 4, dot, load, pairs, ahead_bytes); break;
+        case 5: mc_dot_tile(w, x, first, 5, dot, load, pairs, ahead_bytes); break;
+        case 6: mc_dot_tile(w, x, first, 6, dot, load, pairs, ahead_bytes); break;
         }
         first += size;
         tokens -= size;

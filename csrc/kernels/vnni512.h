@@ -17,7 +17,7 @@
 
 enum {
     MC_VNNI_TOKENS = 8,         /* of a tile: times 2 panels, accumulators enough for the latency */
-    MC_VNNI_CHUNK = 64,
+    MC_VNNI_CHUNK = 128,
     MC_VNNI_AHEAD_BYTES = 8192,
 };
 
@@ -61,7 +61,7 @@ static inline __attribute__((always_inline)) void
 mc_vnni_tile(const mc_blocks *w, const int panels, const mc_q8_rows *x, int first,
              const int tokens, mc_load_quads *load_quads, const void *books, const int ahead_bytes)
 {
-    const int odd = tokens * panels <= 4;       /* few chains: even and odd quads apart */
+    const int odd = tokens * panels <= 5;       /* few chains: even and odd quads apart */
     const int8_t *q = x->q + first * x->stride + (size_t)w->index * MC_BLOCK_K;
     __m512i acc[2][MC_VNNI_TOKENS][2];
 

@@ -7,7 +7,7 @@
 typedef struct lanes { __m256 lo, hi; } lanes;
 typedef struct lane_mask { __m256 lo, hi; } lane_mask;
 
-enum { LANES_ACCUMULATORS = 6 };
+enum { LANES_REGISTERS = 8, LANES_ACCUMULATORS = 6 };
 
 #include "kernels/lanes/lanes.h"
 

@@ -7,7 +7,7 @@
 typedef __m512 lanes;
 typedef __mmask16 lane_mask;
 
-enum { LANES_ACCUMULATORS = 24 };
+enum { LANES_REGISTERS = 32, LANES_ACCUMULATORS = 24 };
 
 #include "kernels/lanes/lanes.h"
 

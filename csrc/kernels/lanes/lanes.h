@@ -2,9 +2,10 @@
  *
  * The contracts of kernels.h are written over 16 lanes, whatever a register holds.  So an
  * operation's body stands once, in kernels/lanes/<op>.h, over the functions declared here;
- * kernels/<isa>/lanes.h defines the types lanes and lane_mask and LANES_ACCUMULATORS, how
- * many sums of lanes a product keeps in registers beside its operands; then it includes
- * this file and defines the functions.  kernels/<isa>/<op>.c includes that and the body.
+ * kernels/<isa>/lanes.h defines the types lanes and lane_mask, LANES_REGISTERS, how many
+ * lanes the registers hold, and LANES_ACCUMULATORS, how many of them a product gives to its
+ * sums, beside its operands; then it includes this file and defines the functions.
+ * kernels/<isa>/<op>.c includes that and the body.
  *
  * Arithmetic is IEEE's, lane by lane, ties to even; the payload of a NaN is free. */
 #ifndef MC_LANES_H

@@ -74,15 +74,21 @@ void matmul_tile(const matmul_slab *s, const float *x, size_t x_stride, int firs
             lanes_store(out + t * s->out_stride + p * MC_TILE_ROWS, acc[t][p]);
 }
 
+/* Sums, a row of each panel and one value of x fit the registers. */
+static inline int matmul_fits(int tokens, int panels)
+{
+    return panels == 1 || (tokens + 1) * panels < LANES_REGISTERS;
+}
+
 static inline __attribute__((always_inline))
 void matmul_panels(const matmul_slab *s, const float *x, size_t x_stride, int first,
                    const int tokens, int panels, const mc_format format, const int ahead_bytes)
 {
     if (panels == 1)
         matmul_tile(s, x, x_stride, first, tokens, 1, format, ahead_bytes);
-    else if (panels == 2 && tokens * 2 <= LANES_ACCUMULATORS)
+    else if (panels == 2 && matmul_fits(tokens, 2))
         matmul_tile(s, x, x_stride, first, tokens, 2, format, ahead_bytes);
-    else if (tokens * 4 <= LANES_ACCUMULATORS)
+    else if (panels == 4 && matmul_fits(tokens, 4))
         matmul_tile(s, x, x_stride, first, tokens, 4, format, ahead_bytes);
 }
 
@@ -106,11 +112,11 @@ void matmul_tiles(const matmul_slab *s, const float *x, size_t x_stride, int fir
     }
 }
 
-/* How many of the next left panels fit the registers beside each other: 4, 2 or 1. */
+/* How many of the next left panels go side by side: 4, 2 or 1. */
 static inline int matmul_width(int tokens, int left)
 {
     int panels = MATMUL_PANELS;
-    while (panels > 1 && (panels > left || panels * tokens > LANES_ACCUMULATORS))
+    while (panels > left || !matmul_fits(tokens, panels))
         panels /= 2;
     return panels;
 }

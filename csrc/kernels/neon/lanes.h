@@ -8,7 +8,7 @@
 typedef struct lanes { float32x4_t v[4]; } lanes;
 typedef struct lane_mask { uint32x4_t v[4]; } lane_mask;
 
-enum { LANES_ACCUMULATORS = 6 };
+enum { LANES_REGISTERS = 8, LANES_ACCUMULATORS = 6 };
 
 #include "kernels/lanes/lanes.h"
 
