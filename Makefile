@@ -2,13 +2,17 @@
 PYTHON ?= python
 NATIVE = $(MAKE) --no-print-directory -f tests/native/build.mk
 
-.PHONY: build test driver asan tsan amx-emulated neon portable fuzz clean
+.PHONY: build test check driver asan tsan amx-emulated neon portable fuzz clean
 
 build:
 	$(PYTHON) setup.py -q build_clib build_ext --inplace
 
 test: build
 	$(PYTHON) -m pytest -q
+
+check:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
 
 driver:             # every kernel of this machine against ref, bit for bit
 	@$(NATIVE) run CONFIG=plain
