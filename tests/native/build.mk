@@ -48,7 +48,7 @@ LIBRARY = $(if $(EMULATED),$(filter-out csrc/cpu.c,$(CSRC)) tests/native/amx_emu
     tests/native/compare.c
 SOURCES.driver = $(LIBRARY) $(addprefix tests/native/,driver.c products.c vectors.c cache.c)
 SOURCES.engine = $(LIBRARY) \
-    $(addprefix tests/native/,engine.c packing.c sampling.c steps.c models.c)
+    $(addprefix tests/native/,engine.c packing.c sampling.c steps.c shortage.c models.c)
 SOURCES.pool = csrc/threads.c tests/native/pool.c
 HEADERS = $(shell find csrc tests/native -name '*.h')
 
@@ -60,6 +60,9 @@ flags:
 	@echo $(FLAGS.$(ISA))
 
 objects: $(CSRC:%.c=$(OUT)/%.o)
+
+comma = ,
+$(OUT)/engine: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc aligned_alloc pthread_create)
 
 .SECONDEXPANSION:
 $(OUT)/driver $(OUT)/engine $(OUT)/pool: $$(patsubst %.c,$(OUT)/%.o,$$(SOURCES.$$(@F)))

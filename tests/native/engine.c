@@ -1,4 +1,4 @@
-/* engine.c - what stands on the kernels: packing, sampling, whole steps, without Python.
+/* engine.c - what stands on the kernels: packing, sampling, whole steps, shortages.
  *
  *     engine [-n ROUNDS] [-s SEED]
  *
@@ -11,7 +11,7 @@
 
 /* Runs one random case.  Returns whether it held; if not, it has said why on stdout. */
 typedef int engine_case(void);
-engine_case packing, sampling, steps;
+engine_case packing, sampling, steps, shortage;
 
 static int run(const char *name, engine_case *one, int rounds, uint64_t seed)
 {
@@ -36,6 +36,7 @@ int main(int argc, char **argv)
     int failed = run("packing", packing, rounds, seed);
     failed += run("sampling", sampling, rounds, seed);
     failed += run("steps", steps, rounds, seed);
+    failed += run("shortage", shortage, rounds, seed);
     mc_pool_close();
     return failed != 0;
 }
