@@ -61,8 +61,7 @@ flags:
 
 objects: $(CSRC:%.c=$(OUT)/%.o)
 
-comma = ,
-$(OUT)/engine: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc aligned_alloc pthread_create)
+$(OUT)/engine: LDFLAGS += -Wl,--wrap=pthread_create
 
 .SECONDEXPANSION:
 $(OUT)/driver $(OUT)/engine $(OUT)/pool: $$(patsubst %.c,$(OUT)/%.o,$$(SOURCES.$$(@F)))
