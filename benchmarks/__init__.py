@@ -7,6 +7,7 @@ shapes      released models as configurations and tensor shapes
 models      folders in Hugging Face layout, real shapes, random weights
 report      JSON lines -> a Markdown table: ratios to the peer, shares of the limits
 quality     what each format costs in quality: agreement, KL, perplexity against f32
+walk        a model's whole way, and that nothing on it changes a token
 pipeline/   loading, prefill, decode, the first chunk, through the public API
 peers/      the competition, each under an interpreter of its own
 """
