@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from safetensors import safe_open
 from minichat import cache, weights
 from minichat.errors import NativeError
 from tests import random_model
+from tests.process import python
 from tests.test_weights import load
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -180,8 +178,8 @@ load(sys.argv[1], "q4", cache_dir=sys.argv[2])
 
 
 def started(folder, kept, code=LOAD):
-    process = subprocess.Popen([sys.executable, "-c", code, folder, kept], cwd=ROOT, text=True,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(python(code, folder, kept), text=True, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
     assert process.stdout.readline() == "ready\n"
     return process
 

@@ -35,8 +35,9 @@ def test_timings(folder, capsys):
 
 def test_a_question_from_a_pipe(folder):
     command = [sys.executable, "-m", "minichat", "-m", folder, *FIXED]
-    piped = subprocess.run(command, input="hello", capture_output=True, text=True, timeout=60)
-    asked = subprocess.run([*command, "hello"], capture_output=True, text=True, timeout=60)
+    how = {"cwd": folder, "capture_output": True, "text": True, "timeout": 60}
+    piped = subprocess.run(command, input="hello", **how)
+    asked = subprocess.run([*command, "hello"], **how)
     assert piped.returncode == 0 and piped.stdout == asked.stdout != "" and piped.stderr == ""
 
 

@@ -2,7 +2,6 @@
 import os
 import signal
 import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -13,6 +12,7 @@ import minichat
 from minichat import api as api_module
 from minichat.errors import MinichatError, ModelError
 
+from .process import python
 from .random_model import TINY, write
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -149,9 +149,9 @@ def test_a_forked_child_loads_anew_and_its_parents_streams_end(folder):
     assert last.done
 
 
-def run(script, *arguments, **kwargs):
-    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+def run(script, folder):
+    return subprocess.Popen(python(textwrap.dedent(script), folder), text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_the_interpreter_exits_in_mid_stream(folder):
@@ -171,7 +171,7 @@ def test_a_keep_alive_does_not_keep_the_interpreter(folder):
         import sys, minichat
         minichat.chat(sys.argv[1], keep_alive="1h")
         """, folder)
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
 
 
@@ -180,16 +180,16 @@ def test_an_interrupt_ends_the_answer_and_the_model_goes_on(folder):
         import sys, minichat
         hello = [{"role": "user", "content": "x"}]
         try:
-            for i, chunk in enumerate(minichat.chat(sys.argv[1], hello,
-                                                    options={"num_predict": 10**6})):
-                if i == 0:
-                    print("started", flush=True)
+            print("started", flush=True)
+            while True:
+                for chunk in minichat.chat(sys.argv[1], hello, options={"num_predict": 10**6}):
+                    pass
         except KeyboardInterrupt:
             print(minichat.chat(sys.argv[1], hello, options={"num_predict": 2},
                                 stream=False).eval_count)
         """, folder)
     assert process.stdout.readline() == "started\n"
-    time.sleep(0.1)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "2\n", "")

@@ -2,7 +2,6 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import ml_dtypes
@@ -16,6 +15,7 @@ from minichat.errors import ModelError, NativeError, OutOfMemory, RequestError, 
 from minichat.families.spec import shapes
 from tests import packer, random_model
 from tests.conftest import real_models
+from tests.process import python
 
 CONFIGS = {"llama": random_model.TINY,
            "tied": random_model.TINY | {"tie_word_embeddings": True},
@@ -248,10 +248,9 @@ def test_memory_while_packing(tmp_path, cached):
     folder = random_model.write(tmp_path / "model", random_model.TINY | sizes)
     largest = 8192 * 512 * 2
 
-    command = [sys.executable, "-c", MEMORY, folder, tmp_path / "cache" if cached else ""]
+    command = python(MEMORY, folder, tmp_path / "cache" if cached else "")
 
-    out = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True,
-                         text=True, check=True)
+    out = subprocess.run(command, capture_output=True, text=True, check=True)
 
     grown, packed = map(int, out.stdout.split())
     assert packed > 5 * largest
