@@ -201,7 +201,8 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
            options: Options) -> Iterator[Chunk]:
     """Yields the chunks of one answer."""
     family, tokenizer = model.family, model.tokenizer
-    decoder = tokenizer.decoder(keep=family.thinking or ())
+    decoder = tokenizer.decoder(keep=family.thinking or (),
+                                continues=request.messages[-1].role == "assistant")
     splitter = Splitter(options.stop, family.thinking, prompt.inside_thinking)
     held: list[chunks.Logprob] = []         # of tokens whose text is not out yet
     eval_count, last, reason = 0, None, "length"

@@ -125,10 +125,14 @@ class Tokenizer:
             found = self._bytes[id] = self._spell(id, False)
         return found
 
-    def decoder(self, keep: Collection[str] = ()) -> Decoder:
-        """Returns a decoder for one answer.  Special tokens are silent, but for those in keep."""
+    def decoder(self, keep: Collection[str] = (), *, continues: bool = False) -> Decoder:
+        """Returns a decoder for one answer.  Special tokens are silent, but for those in keep.
+
+        An answer that continues a text keeps the blank that it may begin with, which is
+        otherwise stripped as the model's own decoder does.
+        """
         kept = {self.token_id(token) for token in keep}
-        return Decoder(self, self._special - kept, self._spelling.strip)
+        return Decoder(self, self._special - kept, self._spelling.strip, not continues)
 
     def end_tokens(self, generation_config: Mapping[str, Any], config: Mapping[str, Any],
                    stop: Iterable[str] = ()) -> frozenset[int]:
@@ -196,13 +200,14 @@ class Tokenizer:
 class Decoder:
     """The text of one answer, token by token."""
 
-    def __init__(self, tokenizer: Tokenizer, silent: Collection[int], strip: tuple[str, int]):
+    def __init__(self, tokenizer: Tokenizer, silent: Collection[int], strip: tuple[str, int],
+                 first: bool):
         self._tokenizer = tokenizer
         self._bytes = tokenizer._bytes
         self._silent = silent
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._first = True
-        self._strip, self._strips = strip
+        self._first = first
+        self._strip, self._strips = strip if first else ("", 0)
 
     def push(self, id: int) -> str:
         """Returns the characters that this token completes, often none."""

@@ -22,9 +22,12 @@ FIGURES = ["total_duration", "load_duration", "prompt_eval_count", "prompt_eval_
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    """A model that never ends by itself."""
     made = write(tmp_path_factory.mktemp("models") / "tiny", TINY)
-    config = json.loads((made / "tokenizer_config.json").read_text())
-    (made / "tokenizer_config.json").write_text(json.dumps(config))
+    for name in ("tokenizer_config.json", "generation_config.json"):
+        config = json.loads((made / name).read_text())
+        kept = {key: value for key, value in config.items() if not key.startswith("eos_token")}
+        (made / name).write_text(json.dumps(kept))
     return made
 
 
@@ -267,3 +270,12 @@ def test_a_cancelled_task_ends_its_answer(folder):
 
     asyncio.run(main())
     assert not any(r.users for r in api_module._residency._residents.values())
+
+
+def test_a_continued_text_keeps_its_blank(models):
+    def told(role):
+        return minichat.chat(models / "stories260K", [{"role": role, "content": "Once"}],
+                             template="{{ bos_token }}{{ messages[-1].content }}", stream=False,
+                             options={"num_predict": 4, "temperature": 0}).message.content
+
+    assert told("assistant") == " " + told("user") == " upon a time"
