@@ -39,7 +39,7 @@ def random_packed(rng, format, n, k):
             panels.append(random_scales(rng))
             if format == "q8":
                 panels.append(np.full(32, 0xa5, np.uint8))      # unused: may hold anything
-                panels.append(rng.integers(1, 256, 16 * size, np.uint8))
+                panels.append(rng.integers(0, 256, 16 * size, np.uint8))
             else:
                 panels.append(rng.integers(0, 256, 96 + 8 * size, np.uint8))
     return np.concatenate(panels)
