@@ -176,7 +176,7 @@ class Walk:
 
     def repeat(self, want):
         """The first question again, in every way that there is."""
-        for isa in _native.isas():
+        for isa in self.args.isas:
             model = self.load(None, isa)
             for threads in (1, 2):
                 start = time.perf_counter()
@@ -242,6 +242,8 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--quantization", default="q4")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--isas", nargs="*", default=_native.isas(), choices=_native.isas(),
+                        help="all, unless given: ref takes minutes with a model of some size")
     parser.add_argument("--tokens", type=int, default=32, help="of each answer")
     args = parser.parse_args()
     facts = machine()
