@@ -1,8 +1,12 @@
 """Fixtures for all tests: the folder of real models, which is not part of the repository."""
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# Tests import benchmarks too; last, because minichat is the installed one.
+sys.path.append(str(Path(__file__).parent.parent))
 
 
 def real_models() -> Path:

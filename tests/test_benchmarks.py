@@ -1,36 +1,26 @@
 """benchmarks/: what decides a figure beside the clock."""
-import importlib
 import json
 from math import prod
-from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 import pytest
 from safetensors import safe_open
 
-ROOT = Path(__file__).parent.parent
+from benchmarks import __main__ as listing
+from benchmarks import compare, harness, models, report, shapes
 
 
-@pytest.fixture
-def module(monkeypatch):
-    """Imports benchmarks.NAME from the checkout: it is not installed."""
-    monkeypatch.syspath_prepend(ROOT)
-    return lambda name: importlib.import_module(f"benchmarks.{name}")
-
-
-def test_shapes_have_the_parameters_of_the_released_models(module):
-    shapes = module("shapes")
+def test_shapes_have_the_parameters_of_the_released_models():
     counted = {name: sum(map(prod, shapes.tensors(config).values()))
                for name, config in shapes.CONFIGS.items()}
     assert counted == shapes.PARAMETERS
 
 
-def test_random_weights_are_normal_and_the_same_for_a_seed(module, tmp_path):
-    models = module("models")
-    shapes = {"norm": (7,), "matrix": (300, 200)}
+def test_random_weights_are_normal_and_the_same_for_a_seed(tmp_path):
+    made = {"norm": (7,), "matrix": (300, 200)}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        models.write_weights(tmp_path / name, shapes, seed)
+        models.write_weights(tmp_path / name, made, seed)
     a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
     assert a == b != c
     with safe_open(tmp_path / "a", "numpy") as file:
@@ -41,7 +31,7 @@ def test_random_weights_are_normal_and_the_same_for_a_seed(module, tmp_path):
     assert abs(matrix.mean()) < 0.001 and 0.0195 < matrix.std() < 0.0205
 
 
-def test_contestants_take_turns_and_medians_are_of_each_unit(module):
+def test_contestants_take_turns_and_medians_are_of_each_unit():
     turns, values = [], iter([5.0, 1.0, 3.0])
 
     def first():
@@ -52,30 +42,29 @@ def test_contestants_take_turns_and_medians_are_of_each_unit(module):
         turns.append("second")
         return {"tokens/s": 7.0}
 
-    found = module("harness").interleave({"first": first, "second": second}, rounds=3)
+    found = harness.interleave({"first": first, "second": second}, rounds=3)
     assert turns == ["first", "second"] * 3
     assert found == {"first": {"tokens/s": 3.0, "GB": 2.0}, "second": {"tokens/s": 7.0}}
 
 
 @pytest.mark.parametrize("after, slower", [(104.0, False), (106.0, True)])
-def test_compare_fails_at_five_percent(module, tmp_path, after, slower, capsys):
+def test_compare_fails_at_five_percent(tmp_path, after, slower, capsys):
     for name, us in (("old", 100.0), ("new", after)):
         runs = [{"name": "x", "us_fastest": us, "cpu": "c"}, {"name": "x", "us_fastest": 500.0,
                                                               "cpu": "c"}]
         (tmp_path / name).write_text("\n".join(map(json.dumps, runs)))
-    assert module("compare").main(tmp_path / "old", tmp_path / "new") is slower
+    assert compare.main(tmp_path / "old", tmp_path / "new") is slower
     assert ("SLOWER" in capsys.readouterr().out) is slower
 
 
-def test_compare_refuses_two_processors(module, tmp_path):
+def test_compare_refuses_two_processors(tmp_path):
     for name in ("old", "new"):
         (tmp_path / name).write_text(json.dumps({"name": "x", "us_fastest": 1.0, "cpu": name}))
     with pytest.raises(SystemExit, match="do not compare"):
-        module("compare").main(tmp_path / "old", tmp_path / "new")
+        compare.main(tmp_path / "old", tmp_path / "new")
 
 
-def test_a_table_has_ratios_and_shares(module):
-    report = module("report")
+def test_a_table_has_ratios_and_shares():
     setting = {"name": "s", "shape": "llama-3.2-1b", "quantization": "q8", "cpu": "c", "cores": 2,
                "load": 0.1, "commit": "x"}
     rates = {"prefill tokens/s": 100.0, "decode tokens/s": 20.0}
@@ -88,7 +77,7 @@ def test_a_table_has_ratios_and_shares(module):
     assert "| **2.00** | | **2.00** | |" in table
 
 
-def test_the_list_has_all_that_can_be_run(module):
-    listed = module("__main__").modules()
+def test_the_list_has_all_that_can_be_run():
+    listed = listing.modules()
     assert {"limits", "race", "pipeline.bench_decode", "kernels.bench_matmul"} <= set(listed)
     assert all(line.endswith(".") for line in listed.values()), listed
