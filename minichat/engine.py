@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from . import _native
 from ._native import PAGE
-from .errors import MinichatError, OutOfMemory
+from .errors import MinichatError, NativeError, OutOfMemory
 from .pages import PageStore
 from .sequence import Sequence, Work
 
 MAX_SEQUENCES = 64          # in one step
 AHEAD = 16                  # tokens that a reader may be behind before its sequence pauses
-STEP_TOKENS = 512           # of all sequences, unless a num_batch asks for more
+STEP_TOKENS = 512           # of all sequences; more would take memory and gain nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ class Run:
     def __next__(self) -> Token | End:
         if self.closed:
             raise StopIteration
-        if not self._started:
-            self._started = True
-            self.engine.submit(self)
-        self.engine.check_process()
         try:
+            if not self._started:
+                self._started = True
+                self.engine.submit(self)
+            self.engine.check_process()
             item = self._items.get()
-        except BaseException:               # Ctrl-C: nobody will read the rest
+        except BaseException:               # as Ctrl-C: nobody will read the rest
             self.close()
             raise
         if self.closed:                     # by another thread, meanwhile
@@ -125,10 +125,12 @@ class Engine:
         with self._changed:
             if self._closed:
                 raise MinichatError("model: it was closed; load it again")
-            self._arrived.append(run)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="minichat", daemon=True)
-                self._thread.start()
+                try:
+                    threading.Thread(target=self._serve, name="minichat", daemon=True).start()
+                except RuntimeError as error:
+                    raise NativeError(f"model: no thread for it: {error}") from None
+            self._arrived.append(run)
             self._changed.notify()
 
     def nudge(self) -> None:
@@ -148,6 +150,10 @@ class Engine:
             self._thread.join()
 
     def _serve(self) -> None:
+        with self._changed:
+            if self._thread is not None:    # an interrupted submit() started one, too
+                return
+            self._thread = threading.current_thread()
         try:
             while True:
                 with self._changed:
@@ -169,42 +175,52 @@ class Engine:
             self.store.clear()
 
     def _plan(self) -> list[tuple[Sequence, int]]:
-        """Returns who takes part in the next step, with how many tokens."""
+        """Returns who takes part in the next step, with how many tokens; empty: nobody can."""
+        while self._arrived:
+            self._orders += 1
+            run = self._arrived[0]
+            self._running.append(Sequence(run.work, run, self.store, self._orders))
+            del self._arrived[0]
         for sequence in [s for s in self._running if s.run.closed]:
             self._end(sequence)
             sequence.run.put(End("stop"))   # wakes a reader on another thread
-        while self._arrived and len(self._running) < MAX_SEQUENCES:
-            self._admit(self._arrived.pop(0))
-        ready = [s for s in self._running if not s.run.behind and not s.blocked]
-        room = max([STEP_TOKENS, *(s.work.num_batch for s in ready)])
+        while ready := self._ready():
+            if batch := self._fill(ready):
+                return batch                # else some failed or were blocked: others may go on
+        return []
+
+    def _ready(self) -> list[Sequence]:
+        """Returns those that can go on; where all those wait for pages of slow readers, one."""
+        wanted = [s for s in self._running if not s.run.behind]
+        if wanted and all(s.blocked for s in wanted):
+            wanted[0].blocked = False
+        return [s for s in wanted if not s.blocked]
+
+    def _fill(self, ready: list[Sequence]) -> list[tuple[Sequence, int]]:
+        """Returns a step: first all that decode, then the prompts, the oldest first."""
         batch: list[tuple[Sequence, int]] = []
+        room = STEP_TOKENS
         for sequence in sorted(ready, key=lambda s: (s.pending > 1, s.order)):
+            if not room or len(batch) == MAX_SEQUENCES:
+                break
             if sequence not in self._running or sequence.blocked:   # preempted just now
                 continue
-            n = min(sequence.pending, room, sequence.work.num_batch)
-            if n and self._make_room(sequence, n, batch):
+            if n := self._make_room(sequence, room, batch):
                 batch.append((sequence, n))
                 room -= n
         return batch
 
-    def _admit(self, run: Run) -> None:
-        if run.closed:
-            run.put(End("stop"))
-            return
-        self._orders += 1
-        sequence = Sequence(run.work, run, self.store, self._orders)
-        try:
-            sequence.begin()
-        except MinichatError as error:
-            sequence.leave()
-            run.put(error)
-            return
-        run.cached = sequence.computed
-        self._running.append(sequence)
+    def _make_room(self, sequence: Sequence, room: int, batch: list[tuple[Sequence, int]]) -> int:
+        """Finds pages for the next positions, at the cost of slow readers, then of newer ones.
 
-    def _make_room(self, sequence: Sequence, n: int, batch: list[tuple[Sequence, int]]) -> bool:
-        """Finds pages for n more positions, at the cost of newer sequences if need be."""
+        Returns how many positions; 0 where it has to wait, or failed.
+        """
         try:
+            first = not (sequence.begun or sequence.answered)
+            sequence.begin()
+            if first:
+                sequence.run.cached = sequence.computed
+            n = min(sequence.pending, room, sequence.work.num_batch)
             while not sequence.reach(sequence.computed + n):
                 others = [s for s in self._running if s is not sequence and not s.blocked]
                 if not others:
@@ -212,34 +228,29 @@ class Engine:
                         f"options.num_ctx: {self.store.limit} pages of {PAGE} positions fit in "
                         f"memory, and {len(sequence.ids)} tokens are not all; a smaller num_ctx "
                         "does")
-                victim = max([sequence, *others], key=lambda s: s.order)
+                victim = max([sequence, *others], key=lambda s: (s.run.behind, s.order))
                 victim.leave()
                 victim.blocked = True
                 batch[:] = [(s, k) for s, k in batch if s is not victim]
                 if victim is sequence:
-                    return False
+                    return 0
+            return n
         except MinichatError as error:
             self._end(sequence)
             sequence.run.put(error)
-            return False
-        return True
+            return 0
 
     def _end(self, sequence: Sequence) -> None:
         sequence.leave()
         self._running.remove(sequence)
         for other in self._running:
-            if other.blocked:
-                other.blocked = False
-                other.begin()
+            other.blocked = False
 
     def _step(self, batch: list[tuple[Sequence, int]]) -> None:
         started = time.perf_counter_ns()
-        tokens = sum(n for _, n in batch)
         try:
-            if self._workspace is None or self._workspace.max_tokens < tokens:
-                self._workspace = None      # its memory first
-                self._workspace = _native.Workspace(self.model, max(tokens, STEP_TOKENS),
-                                                    MAX_SEQUENCES)
+            if self._workspace is None:
+                self._workspace = _native.Workspace(self.model, STEP_TOKENS, MAX_SEQUENCES)
             for sequence, n in batch:
                 at = sequence.computed
                 sequence.share.feed(sequence.ids[at:at + n], at,

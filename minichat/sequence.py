@@ -36,6 +36,7 @@ class Sequence:
         self.nodes: list[Node] = []         # pages in the tree, from position 0
         self.own: list[_native.Page] = []   # pages after those, not full yet
         self.computed = 0                   # positions whose keys and values are there
+        self.begun = False                  # has looked for what is known of ids
         self.blocked = False                # waits for another's pages
         self.answered = self.prompt_ns = self.eval_ns = self.shifted = 0
 
@@ -49,7 +50,10 @@ class Sequence:
         return len(self.ids) - self.computed
 
     def begin(self) -> None:
-        """Finds what is known of ids; at least the last one is left to compute."""
+        """Finds what is known of ids, once; at least the last one is left to compute."""
+        if self.begun:
+            return
+        self.begun = True
         root = self.store.root(self.long)
         self.nodes, donor, shared = self.store.match(root, self.ids[:-1])
         for node in self.nodes:
@@ -104,7 +108,7 @@ class Sequence:
             self.store.give(page)
         for node in self.nodes:
             self.store.release(node)
-        self.nodes, self.own, self.computed = [], [], 0
+        self.nodes, self.own, self.computed, self.begun = [], [], 0, False
         self.share.place([])
 
     def shift(self) -> None:
@@ -115,13 +119,11 @@ class Sequence:
         del self.ids[keep:keep + discard]
         self.shifted += discard
         self.long = self.outgrown
-        self.begin()
 
     def lengthen(self) -> None:
         """Past the boundary of the rope tables everything is computed with the other one."""
         self.leave()
         self.long = True
-        self.begin()
 
     def _last(self) -> Node:
         return self.nodes[-1] if self.nodes else self.store.root(self.long)
