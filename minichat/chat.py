@@ -18,6 +18,9 @@ from .sequence import Work
 from .text import Part, Splitter, opens_thinking
 from .tokens import Tokenizer
 
+# Weights that a thread reads in a step: with fewer, waiting for each other costs more.
+THREAD_BYTES = 8 << 20
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -39,6 +42,7 @@ class Model:
         self.context = engine.model.architecture.max_position_embeddings
         self.end = tokenizer.end_tokens(generation_config, config, family.stop)
         self.long_after, self.size_bytes = long_after, size_bytes
+        self.threads = max(1, min(cpus.available(), size_bytes // THREAD_BYTES))
         self._release: Callable[[], None] | None = None
 
     def pinned(self, name: str, release: Callable[[], None]) -> Model:
@@ -144,7 +148,7 @@ class Model:
             prompt=prompt.ids, sampler=sampler, end=self.end, num_ctx=num_ctx,
             num_predict=min(options.num_predict, most) if options.num_predict >= 0 else most,
             num_keep=self.num_keep(options, prompt), shift=request.shift,
-            num_thread=options.num_thread or cpus.available(),
+            num_thread=options.num_thread or self.threads,
             num_batch=options.num_batch or STEP_TOKENS, long_after=self.long_after)
         return work, prompt, options
 

@@ -22,7 +22,7 @@ from .sequence import Sequence, Work
 
 MAX_SEQUENCES = 64          # in one step
 AHEAD = 16                  # tokens that a reader may be behind before its sequence pauses
-STEP_TOKENS = 512           # of all sequences; more would take memory and gain nothing
+STEP_TOKENS = 256           # of all sequences; more gains nothing, and delays company and close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,8 +109,8 @@ cdef class Model:
             m.ropes[i] = self.rope_table(ropes[i])
         for i in range(m.n_layers):
             m.layers[i] = self.layer(weights, f"layers.{i}.", a.layers[i], ropes)
-        name = None if isa is None else isa.encode()
-        if mc_model_init(m, NULL if name is None else <const char *>name) != MC_OK:
+        name = b"" if isa is None else isa.encode()
+        if mc_model_init(m, <const char *>name if name else <const char *>NULL) != MC_OK:
             raise errors.RequestError(f"MINICHAT_ISA: {isa!r}; this machine runs "
                                       f"{', '.join(isas())}")
 
