@@ -278,4 +278,4 @@ def test_a_continued_text_keeps_its_blank(models):
                              template="{{ bos_token }}{{ messages[-1].content }}", stream=False,
                              options={"num_predict": 4, "temperature": 0}).message.content
 
-    assert told("assistant") == " " + told("user") == " upon a time"
+    assert told("assistant") == " " + told("user") == " upon a time,"

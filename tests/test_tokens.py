@@ -68,11 +68,13 @@ def test_pieces_join_to_the_text_of_all_ids(kind, data):
         assert text == whole
 
 
-@given(text=st.text())
+@given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁")))
 def test_any_text_survives(kind, text):
     name, _, ours = kind
+    # To metaspace_first " word" and "word" are the same.
+    kept = text.removeprefix(" ") if name == "metaspace_first" else text
     if name in ("byte_level", "byte_fallback", "metaspace_first"):
-        assert decode(ours, ours.encode(Written.of("", text))) == text
+        assert decode(ours, ours.encode(Written.of("", text))) == kept
 
 
 def test_a_character_comes_with_its_last_byte(kind):
