@@ -24,7 +24,8 @@ def main():
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         print(__doc__, end="\n\n")
         for name, line in found.items():
-            print(f"{name:<28} {line.partition(f'benchmarks.{name}')[2].lstrip(': ')}")
+            what = line.partition(f"benchmarks.{name}")[2].lstrip(": ") or line
+            print(f"{name:<28} {what}")
         return
     name = sys.argv.pop(1)
     if name not in found:
