@@ -12,7 +12,7 @@ from .chat import ChatStream, Model
 from .chunks import Chunk, Clock
 from .load import Progress
 from .request import Request
-from .residency import Key, Residency
+from .residency import Key, Residency, chatting, pinned
 
 QUANTIZATION = "q4"
 
@@ -109,7 +109,7 @@ def chat(model: str | Path, messages: Messages | None = None, *,
     key: Key = path, request.quantization or QUANTIZATION
     with clock.measure("load"):
         resident = _residency.acquire(key, lambda: loading.load(*key, progress),
-                                      request.keep_alive)
+                                      chatting(request.keep_alive))
     if not request.messages:
         _residency.release(resident)
         return ChatStream.of(chunks.last(request.model, "load", clock), request.stream)
@@ -126,8 +126,15 @@ async def achat(model: str | Path, messages: Messages | None = None, *, stream: 
     Takes chat()'s arguments and raises its errors.  A cancelled task ends its answer.
     """
     call: Callable[..., ChatStream | Chunk] = chat
-    made = await asyncio.to_thread(call, model, messages, stream=stream, **arguments)
-    return AsyncChatStream(made) if isinstance(made, ChatStream) else made
+    # Streaming too where the whole is wanted: a stream can be cancelled.
+    made = await asyncio.to_thread(call, model, messages, **arguments,
+                                   stream=True if stream is False else stream)
+    assert isinstance(made, ChatStream)
+    answer = AsyncChatStream(made)
+    if stream is not False:
+        return answer
+    async with answer:
+        return chunks.join([chunk async for chunk in answer])
 
 
 class AsyncChatStream:
@@ -172,7 +179,7 @@ def load(model: str | Path, *, quantization: str = QUANTIZATION,
     """
     request = Request.parse(model, quantization=quantization)
     key: Key = hub.resolve(request.model).resolve(), request.quantization or QUANTIZATION
-    resident = _residency.acquire(key, lambda: loading.load(*key, progress), None)
+    resident = _residency.acquire(key, lambda: loading.load(*key, progress), pinned)
     return resident.model.pinned(request.model, lambda: _residency.release(resident))
 
 

@@ -144,11 +144,12 @@ class Model:
                                  logprobs=request.logprobs, top_logprobs=request.top_logprobs)
         sampler.prompt(prompt.ids)
         most = 10 * num_ctx             # the endpoint's bound on any answer
+        most_threads = cpus.available()     # more would only be in each other's way
         work = Work(
             prompt=prompt.ids, sampler=sampler, end=self.end, num_ctx=num_ctx,
             num_predict=min(options.num_predict, most) if options.num_predict >= 0 else most,
             num_keep=self.num_keep(options, prompt), shift=request.shift,
-            num_thread=options.num_thread or self.threads,
+            num_thread=min(options.num_thread or self.threads, most_threads),
             num_batch=options.num_batch or STEP_TOKENS, long_after=self.long_after)
         return work, prompt, options
 
@@ -169,7 +170,8 @@ class ChatStream(Iterator[Chunk]):
 
     def __init__(self, made: Iterator[Chunk], run: Run | None = None,
                  on_close: Callable[[], None] | None = None):
-        self._chunks, self._run, self._on_close = made, run, on_close
+        self._chunks, self._run = made, run
+        self._on_close = [] if on_close is None else [on_close]
 
     @classmethod
     def of(cls, only: Chunk, stream: bool) -> ChatStream | Chunk:
@@ -196,9 +198,12 @@ class ChatStream(Iterator[Chunk]):
         """Ends the answer; what it held is free at the engine's next step."""
         if self._run is not None:
             self._run.close()
-        on_close, self._on_close = self._on_close, None
-        if on_close is not None:
-            on_close()
+        self._chunks = iter(())
+        try:
+            on_close = self._on_close.pop()     # of many threads one gets it
+        except IndexError:
+            return
+        on_close()
 
 
 def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Prompt,
@@ -209,7 +214,8 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
                                 continues=request.messages[-1].role == "assistant")
     splitter = Splitter(options.stop, family.thinking, prompt.inside_thinking)
     held: list[chunks.Logprob] = []         # of tokens whose text is not out yet
-    eval_count, last, reason = 0, None, "length"
+    eval_count, last = 0, None
+    reason = None if run.work.num_predict else "length"
 
     def emit(parts: list[Part]) -> Iterator[Chunk]:
         nonlocal held
@@ -235,6 +241,8 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
         yield from emit(parts)
         if splitter.stopped:
             break
+    if reason is None:          # closed by who reads, or by another thread
+        return
     run.close()
     if not splitter.stopped:
         yield from emit(splitter.push(decoder.finish()))

@@ -45,7 +45,7 @@ class Run:
     """The reader's end of a sequence: an iterator over Token, last an End."""
 
     def __init__(self, engine: Engine, work: Work):
-        self.engine, self.work = engine, work
+        self.engine, self.work, self._process = engine, work, os.getpid()
         self.cached = 0                     # prompt tokens that came from shared pages
         self.closed = False
         self._items: queue.SimpleQueue[Token | End | BaseException] = queue.SimpleQueue()
@@ -61,8 +61,9 @@ class Run:
         try:
             if not self._started:
                 self._started = True
+                self._check_process()
                 self.engine.submit(self)
-            self.engine.check_process()
+            self._check_process()
             item = self._items.get()
         except BaseException:               # as Ctrl-C: nobody will read the rest
             self.close()
@@ -83,11 +84,17 @@ class Run:
         """Ends the sequence at the next step; its pages are free then."""
         if not self.closed:
             self.closed = True
-            self.engine.nudge()
+            if os.getpid() == self._process:
+                self.engine.nudge()
 
     def put(self, item: Token | End | BaseException) -> None:
         self._produced += 1
         self._items.put(item)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise MinichatError("stream: it began before this process was forked; "
+                                "start the chat anew in the child")
 
     @property
     def behind(self) -> bool:
@@ -98,30 +105,27 @@ class Engine:
     """Runs one model for many callers."""
 
     def __init__(self, model: _native.Model, page_limit: int, idle_limit: int | None = None):
-        self.model = model
-        self.store = PageStore(lambda copy_of: _native.Page(model, copy_of), page_limit,
-                               idle_limit)
-        self.process = os.getpid()
+        self.model, self._limits = model, (page_limit, idle_limit)
+        self._closed = False
+        self.start_anew()
+        _engines.add(self)
+
+    def start_anew(self) -> None:
+        """As made: in a child of fork there is no thread, and locks and pages may be amiss."""
+        model = self.model
+        self.store = PageStore(lambda copy_of: _native.Page(model, copy_of), *self._limits)
         self._changed = threading.Condition()
         self._arrived: list[Run] = []
         self._running: list[Sequence] = []
         self._orders = 0
-        self._closed = False
         self._thread: threading.Thread | None = None
         self._workspace: _native.Workspace | None = None
-        _engines.add(self)
 
     @property
     def closed(self) -> bool:
         return self._closed
 
-    def check_process(self) -> None:
-        if os.getpid() != self.process:
-            raise MinichatError("stream: it began before this process was forked; "
-                                "start the chat anew in the child")
-
     def submit(self, run: Run) -> None:
-        self.check_process()
         with self._changed:
             if self._closed:
                 raise MinichatError("model: it was closed; load it again")
@@ -135,14 +139,11 @@ class Engine:
 
     def nudge(self) -> None:
         """Something that a waiting engine cares for has changed."""
-        if os.getpid() == self.process:
-            with self._changed:
-                self._changed.notify()
+        with self._changed:
+            self._changed.notify()
 
     def close(self) -> None:
         """Ends all sequences with an error, and the thread."""
-        if os.getpid() != self.process:
-            return
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -310,3 +311,11 @@ _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 def _close_all() -> None:
     for engine in list(_engines):
         engine.close()
+
+
+def _start_all_anew() -> None:
+    for engine in list(_engines):
+        engine.start_anew()
+
+
+os.register_at_fork(after_in_child=_start_all_anew)

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import _native, cpus, families, memory, weights
 from .chat import Model
 from .checkpoint import Checkpoint
-from .engine import STEP_TOKENS, Engine
+from .engine import MAX_SEQUENCES, STEP_TOKENS, Engine
 from .errors import OutOfMemory
 from .prompt import Template
 from .tokens import Tokenizer
@@ -28,6 +28,11 @@ def load(path: Path, quantization: str, progress: Progress | None = None) -> Mod
     progress(stage, done, total) is told how far it is, in bytes.  MINICHAT_ISA in the
     environment forces an instruction set.
     """
+    with _native.DefaultRounding():     # or the host's would be in the weights, for ever
+        return loaded(path, quantization, progress)
+
+
+def loaded(path: Path, quantization: str, progress: Progress | None) -> Model:
     checkpoint = Checkpoint.open(path)
     family = families.family(checkpoint.model_type)
     architecture = family.architecture(checkpoint.config)
@@ -56,7 +61,7 @@ def page_limit(native: _native.Model, weight_bytes: int) -> int:
     available = memory.available()
     if available is None:
         return 1 << 30
-    left = available - weight_bytes - native.workspace_bytes(STEP_TOKENS)
+    left = available - weight_bytes - native.workspace_bytes(STEP_TOKENS, MAX_SEQUENCES)
     pages: int = int(left * CACHE_SHARE) // native.page_bytes
     if pages < 1:
         raise OutOfMemory(f"the cache: {available} bytes of memory are available, {weight_bytes} "

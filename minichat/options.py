@@ -50,7 +50,7 @@ class Options:
     num_predict: int = integer(-1, -2)      # tokens of the answer; below 0: until it ends
     num_keep: int = integer(4, -1)          # positions that a shift keeps; -1: the whole prompt
     num_batch: int | None = integer(None, 1)    # prompt tokens in one step; changes no answer
-    num_thread: int = integer(0, 0, 4096)   # 0: one for each core that the process may use
+    num_thread: int = integer(0, 0, 4096)   # 0: each core that the process may use; the most
     seed: int = integer(-1, -1, 2**63 - 1)  # -1: another one each time
     temperature: float = number(0.8, 0)     # 0: always the likeliest token
     top_k: int = integer(40, 0)             # 0: off

@@ -27,7 +27,8 @@ class Resident:
     model: Model = None             # type: ignore[assignment]  # while it is being loaded
     error: BaseException | None = None
     users: int = 0                  # chats that run, and pins
-    keep_alive: float = KEEP_ALIVE_S
+    keep_alive: float = 0.0         # until a chat says, or leaves it at KEEP_ALIVE_S
+    chatted: bool = False
     idle_since: float = field(default_factory=time.monotonic)
 
     @property
@@ -49,22 +50,28 @@ class Residency:
         self._residents: dict[Key, Resident] = {}
         self._keeper: threading.Thread | None = None
 
-    def acquire(self, key: Key, load: Callable[[], Model], keep_alive: float | None) -> Resident:
+    def acquire(self, key: Key, load: Callable[[], Model],
+                set_keep_alive: Callable[[Resident], None]) -> Resident:
         """Returns the resident of key, loaded if need be, with one user more."""
-        with self._changed:
-            while True:
+        while True:
+            with self._changed:
                 resident = self._residents.get(key)
                 if resident is None or (resident.model and resident.model.engine.closed):
-                    resident = self._residents[key] = Resident(key)
+                    resident = self._residents[key] = Resident(key, users=1)
                     break
                 resident.users += 1
-                while resident.model is None and resident.error is None:
-                    self._changed.wait()
-                if resident.error is not None:
-                    raise resident.error
-                self._set(resident, keep_alive)
-                return resident
-            resident.users += 1
+                try:
+                    while resident.model is None and resident.error is None:
+                        self._changed.wait()
+                    if resident.error is None:
+                        set_keep_alive(resident)
+                        return resident
+                except BaseException:       # Ctrl-C
+                    resident.users -= 1
+                    raise
+            if isinstance(resident.error, Exception):
+                raise resident.error
+            # Its loader was interrupted, which is no business of this thread.
         try:
             model = load()
         except BaseException as error:
@@ -75,7 +82,7 @@ class Residency:
             raise
         with self._changed:
             resident.model = model
-            self._set(resident, keep_alive)
+            set_keep_alive(resident)
             # Not in release(), which may run while the interpreter exits: no thread starts then.
             if self._keeper is None:
                 self._keeper = threading.Thread(target=self._keep, name="minichat-keeper",
@@ -85,13 +92,14 @@ class Residency:
         return resident
 
     def release(self, resident: Resident) -> None:
-        """One user less; the last one starts the clock of keep_alive."""
+        """One user less; the last one starts the clock of keep_alive.
+
+        The keeper closes what is over: the collector may call this, in the midst of anything.
+        """
         with self._changed:
             resident.users -= 1
             resident.idle_since = time.monotonic()
             self._changed.notify_all()
-        if resident.keep_alive == 0:
-            self._close_expired()
 
     def unload(self, path: Path, quantization: str | None) -> None:
         """Lets the model in path go as soon as nobody uses it; None: in every quantization."""
@@ -105,10 +113,6 @@ class Residency:
         with self._changed:
             there = [r for r in self._residents.values() if r.model is not None]
             return [describe(r) for r in there]
-
-    def _set(self, resident: Resident, keep_alive: float | None) -> None:
-        if keep_alive is not None:
-            resident.keep_alive = keep_alive
 
     def _close_expired(self) -> None:
         now = time.monotonic()
@@ -132,6 +136,22 @@ class Residency:
                 soonest = min(r.expires for r in self._residents.values())
                 left = soonest - time.monotonic()
                 self._changed.wait(max(left, 0) if left < threading.TIMEOUT_MAX else None)
+
+
+def pinned(resident: Resident) -> None:
+    """A pin leaves what holds after it to the chats."""
+
+
+def chatting(keep_alive: float | None) -> Callable[[Resident], None]:
+    """A chat sets keep_alive, where given; the first one without it the default."""
+    def set_keep_alive(resident: Resident) -> None:
+        if keep_alive is not None:
+            resident.keep_alive = keep_alive
+        elif not resident.chatted:
+            resident.keep_alive = KEEP_ALIVE_S
+        resident.chatted = True
+
+    return set_keep_alive
 
 
 def describe(resident: Resident) -> dict[str, Any]:

@@ -60,6 +60,13 @@ cdef extern from "minichat.h" nogil:
     void mc_step(const mc_model *model, mc_workspace *workspace, mc_item *items, int n_items,
                  int n_threads) noexcept
 
+cdef extern from "<fenv.h>" nogil:
+    ctypedef struct fenv_t:
+        pass
+    const fenv_t *FE_DFL_ENV
+    int fegetenv(fenv_t *env) noexcept
+    int fesetenv(const fenv_t *env) noexcept
+
 cdef extern from "threads.h" nogil:
     enum: MC_MAX_THREADS
     void mc_pool_close() noexcept
@@ -71,6 +78,18 @@ def close_pool():
     """Ends the pool's threads; the next step starts them again."""
     with nogil:
         mc_pool_close()
+
+
+cdef class DefaultRounding:
+    """A with block, and threads begun in it, round as numbers usually do; then as the host does."""
+    cdef fenv_t host
+
+    def __enter__(self):
+        fegetenv(&self.host)
+        fesetenv(FE_DFL_ENV)
+
+    def __exit__(self, *exc_info):
+        fesetenv(&self.host)
 
 
 cdef class Model:
