@@ -5,7 +5,6 @@ A page's last owner leaves it in the tree until its memory is wanted.
 """
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from ._native import PAGE, Page
@@ -13,13 +12,12 @@ from ._native import PAGE, Page
 
 class Node:
     """One page in the tree: PAGE ids after its parent's, or fewer in a leaf."""
-    __slots__ = ("parent", "ids", "page", "children", "users", "last_used")
+    __slots__ = ("parent", "ids", "page", "children", "users")
 
     def __init__(self, parent: Node | None, ids: tuple[int, ...], page: Page | None):
         self.parent, self.ids, self.page = parent, ids, page
         self.children: dict[tuple[int, ...], Node] = {}
         self.users = 0              # sequences that read it now
-        self.last_used = 0
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -39,9 +37,14 @@ class PageStore:
                  idle_limit: int | None = None):
         self.new_page, self.limit = new_page, limit
         self.idle_limit = limit if idle_limit is None else max(idle_limit, 1)
-        self.made = self.idle = 0
-        self.clock = itertools.count(1)
+        self.made = 0
+        self._idle: dict[Node, None] = {}       # the one used longest ago first
         self.roots: dict[object, Node] = {}
+
+    @property
+    def idle(self) -> int:
+        """How many pages are kept for nobody."""
+        return len(self._idle)
 
     def root(self, key: object) -> Node:
         """Returns the tree of sequences whose pages may be shared: key is what they agree on."""
@@ -72,16 +75,15 @@ class PageStore:
 
     def use(self, node: Node) -> None:
         """Keeps node's page from being given back until release."""
-        self.idle -= not node.users
+        self._idle.pop(node, None)
         node.users += 1
-        node.last_used = next(self.clock)
 
     def release(self, node: Node) -> None:
         """The opposite of use; what has been idle longest may go."""
         node.users -= 1
-        self.idle += not node.users
-        node.last_used = next(self.clock)
-        self._trim()
+        if not node.users:
+            self._idle[node] = None
+            self._trim()
 
     def take(self, copy_of: Page | None = None) -> Page | None:
         """Returns a page of the caller's own, or None when all there may be are in use."""
@@ -105,14 +107,15 @@ class PageStore:
         node = parent.children.get(key)
         if node is None:
             node = parent.children[key] = Node(parent, key, page)
-            self.idle += 1
             for known in [c for c in parent.children.values() if c is not node and not c.users
                           and not c.children and key[:len(c.ids)] == c.ids]:
                 self._drop(known)
         else:
             self.give(page)
-        node.last_used = next(self.clock)
-        self._trim()
+        if not node.users:
+            self._idle.pop(node, None)
+            self._idle[node] = None
+            self._trim()
         return node
 
     def clear(self) -> None:
@@ -121,6 +124,7 @@ class PageStore:
             self.give(node.page)
             node.page = None
         self.roots.clear()
+        self._idle.clear()
 
     def __iter__(self) -> Iterator[Node]:
         stack = list(self.roots.values())
@@ -133,7 +137,7 @@ class PageStore:
     def _drop(self, node: Node) -> None:
         assert node.parent is not None      # the root has no page
         del node.parent.children[node.ids]
-        self.idle -= 1
+        del self._idle[node]
         self.give(node.page)
 
     def _trim(self) -> None:
@@ -141,9 +145,11 @@ class PageStore:
             pass
 
     def _evict(self) -> bool:
-        """Gives back the idle page that was used longest ago; False where there is none."""
-        idle = [node for node in self if not node.users and not node.children]
-        if not idle:
-            return False
-        self._drop(min(idle, key=lambda node: node.last_used))
-        return True
+        """Gives back the idle page that was used longest ago; False where there is none.
+
+        An idle node with children is passed over: they are idle, too, and go first.
+        """
+        node = next((node for node in self._idle if not node.children), None)
+        if node is not None:
+            self._drop(node)
+        return node is not None

@@ -106,7 +106,7 @@ class Sequence:
                 self.store.publish(last, known, page)
         for page in self.own:
             self.store.give(page)
-        for node in self.nodes:
+        for node in reversed(self.nodes):       # leaves go first when memory is wanted
             self.store.release(node)
         self.nodes, self.own, self.computed, self.begun = [], [], 0, False
         self.share.place([])
