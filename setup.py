@@ -3,7 +3,11 @@
 To add an ISA: a folder in csrc/kernels/, a line in ISA_FLAGS, a row in
 csrc/dispatch.c and, if it needs a new feature test, a bit in csrc/cpu.c.
 """
+import os
 import platform
+import shlex
+import subprocess
+import sysconfig
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -27,8 +31,17 @@ MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platfo
 CFLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-Werror=implicit", "-ffp-contract=off",
           "-fno-math-errno", "-fno-lto", "-fvisibility=hidden"]
 # With partial redundancy elimination gcc copies every accumulator of a matmul at every step.
-KERNEL_CFLAGS = [*CFLAGS, "-fno-tree-pre"]
+GCC_CFLAGS = ["-fno-tree-pre"]
 CSRC = sorted(map(str, Path("csrc").rglob("*.[ch]")))
+
+
+def is_clang():
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False)
+    return "clang" in version.stdout
+
+
+KERNEL_CFLAGS = CFLAGS if is_clang() else CFLAGS + GCC_CFLAGS
 
 
 def kernel_library(isa, flags):
