@@ -4,6 +4,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 enum { ALIGNMENT = 64 };
 
@@ -21,5 +24,12 @@ void *mc_memory_new(size_t bytes)
 }
 
 void mc_memory_free(void *memory) { free(memory); }
+
+void mc_memory_trim(void)
+{
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+}
 
 void mc_memory_fail(int n) { atomic_store(&fails_in, n); }

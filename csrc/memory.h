@@ -10,6 +10,10 @@ void *mc_memory_new(size_t bytes);
 /* memory may be NULL. */
 void mc_memory_free(void *memory);
 
+/* Gives what is free in the process's heap back to the system, where the C library keeps it:
+ * the threads that load a model leave it in many places. */
+void mc_memory_trim(void);
+
 /* For tests: the n-th mc_memory_new from now on fails, once; 0: none does. */
 void mc_memory_fail(int n);
 

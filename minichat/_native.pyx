@@ -17,7 +17,14 @@ cdef extern from "status.h" nogil:
 cdef extern from "memory.h" nogil:
     void *mc_memory_new(size_t bytes) noexcept
     void mc_memory_free(void *memory) noexcept
+    void mc_memory_trim() noexcept
     void mc_memory_fail(int n) noexcept
+
+
+def trim_memory():
+    """Gives what is free in the heap back to the system."""
+    with nogil:
+        mc_memory_trim()
 
 
 def fail_allocation(int n):

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from . import _native
 from .chat import Model
 
 KEEP_ALIVE_S = 300.0
@@ -124,6 +125,10 @@ class Residency:
                 self._changed.notify_all()
         for resident in expired:
             resident.model.engine.close()
+        if expired:
+            expired.clear()
+            del resident            # the last reference: its memory goes
+            _native.trim_memory()
 
     def _keep(self) -> None:
         """Sleeps until something expires; ends when no model is left."""

@@ -1,10 +1,12 @@
 """residency.py: how long a model stays; load and unload requests; processes and their ends."""
+import gc
 import os
 import signal
 import subprocess
 import textwrap
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -47,6 +49,22 @@ def test_load_and_unload_requests(folder):
     (unloaded,) = minichat.chat(folder, [], keep_alive=0)
     assert unloaded.done_reason == "unload" and there() == []
     assert minichat.chat(folder, [], keep_alive=0, stream=False).done_reason == "unload"
+
+
+def test_an_unloaded_model_is_gone_without_a_collector(folder, monkeypatch):
+    trimmed = threading.Event()
+    monkeypatch.setattr("minichat._native.trim_memory", trimmed.set)
+    gc.disable()
+    try:
+        minichat.chat(folder, HELLO, options=SHORT, stream=False)
+        (resident,) = api_module._residency._residents.values()
+        model = weakref.ref(resident.model.engine)
+        del resident
+        minichat.chat(folder, [], keep_alive=0)
+        assert trimmed.wait(5)
+        wait_until(lambda: model() is None)
+    finally:
+        gc.enable()
 
 
 def test_keep_alive_zero_unloads_after_the_answer(folder):
