@@ -67,18 +67,6 @@ cdef extern from "<fenv.h>" nogil:
     int fegetenv(fenv_t *env) noexcept
     int fesetenv(const fenv_t *env) noexcept
 
-cdef extern from "threads.h" nogil:
-    enum: MC_MAX_THREADS
-    void mc_pool_close() noexcept
-
-MAX_THREADS = MC_MAX_THREADS
-
-
-def close_pool():
-    """Ends the pool's threads; the next step starts them again."""
-    with nogil:
-        mc_pool_close()
-
 
 cdef class DefaultRounding:
     """A with block, and threads begun in it, round as numbers usually do; then as the host does."""
