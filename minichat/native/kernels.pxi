@@ -70,7 +70,7 @@ cdef extern from "kernels/panels.h" nogil:
 
 FORMATS = {"f32": MC_F32, "bf16": MC_BF16, "q8": MC_Q8, "q4": MC_Q4}
 ACTS = {"silu": MC_SILU, "gelu_tanh": MC_GELU_TANH, "relu": MC_RELU}
-PAGE = MC_PAGE
+PAGE, TILE_ROWS = MC_PAGE, MC_TILE_ROWS
 
 
 def packed_bytes(str format, int n, int k):
