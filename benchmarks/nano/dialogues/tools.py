@@ -1,0 +1,399 @@
+"""Dialogues with tools: calls, results put into words, and requests that no tool fits.
+
+The tools are those of world/tools.toml and, in nearly half of the dialogues, tools that are
+made on the fly of a verb, a noun and parameters.
+"""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from .. import words
+from .dialogue import Dialogue, assistant, call, user
+from .questions import load, pair
+
+WORLD = load("tools")
+TALK: dict[str, Any] = WORLD["talk"]
+PHRASES: dict[str, list[str]] = WORLD["phrases"]
+MADE: dict[str, Any] = WORLD["made"]
+LISTS = {kind: " ".join(text.split()).split(", ") for kind, text in WORLD["lists"].items()}
+NOUNS = " ".join(MADE["nouns"].split()).split(", ")
+VERBS = [[verb.split() for verb in line.split(", ")] for line in MADE["verbs"]]
+
+SLOT = re.compile(r"\{(\w+)(?::([\w| ]+))?\}")
+ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!uni|use|usu|eu|one)")
+MONTHS = ("January February March April May June July August September October November "
+          "December").split()
+
+
+def fill(template: str, values: dict[str, Any], random: Random) -> str:
+    """The template with its slots filled; a slot without a value gets one of its kind."""
+    def text(slot: re.Match[str]) -> str:
+        name, kind = slot.groups()
+        if name not in values:
+            values[name] = value(kind or name, random)
+        return shown(values[name])
+    return SLOT.sub(text, template)
+
+
+def spoken(template: str, values: dict[str, Any], random: Random) -> str:
+    """As fill, with "an" where a vowel follows."""
+    return ARTICLE.sub(r"\1n ", fill(template, values, random))
+
+
+def shown(one: Any) -> str:
+    """A value as it stands in a sentence."""
+    return ("off", "on")[one] if isinstance(one, bool) else str(one)
+
+
+def price(random: Random) -> float | int:
+    amount = round(words.price(random), 2)
+    return int(amount) if amount == int(amount) else amount
+
+
+def time(random: Random) -> str:
+    """Such as 7:30, 18:05, 6 pm or noon."""
+    style, half = random.random(), random.choice(["am", "pm"])
+    if style < .05:
+        return random.choice(["noon", "midnight"])
+    if style < .25:
+        return f"{words.number(random, 1, 12)} {half}"
+    minute = f"{words.number(random, 0, 59):02}"
+    if style < .4:
+        return f"{words.number(random, 1, 12)}:{minute} {half}"
+    return f"{words.number(random, 0, 23)}:{minute}"
+
+
+def date(random: Random) -> str:
+    """Such as May 4, 12 June or 2027-03-14."""
+    month, day = random.randrange(12), words.number(random, 1, 28)
+    style = random.random()
+    if style < .6:
+        return f"{MONTHS[month]} {day}"
+    if style < .85:
+        return f"{day} {MONTHS[month]}"
+    return f"{words.number(random, 2020, 2035)}-{month + 1:02}-{day:02}"
+
+
+def email(random: Random) -> str:
+    return f"{words.name(random).lower()}@{value('site', random).removeprefix('www.')}"
+
+
+def phone(random: Random) -> str:
+    return " ".join(str(words.number(random, 100, 999)) for _ in range(random.choice([2, 2, 3])))
+
+
+def address(random: Random) -> str:
+    """A house in a street."""
+    street = random.choice([words.name(random), random.choice(LISTS["street"])])
+    kind = random.choice(["Street", "Road", "Lane", "Square", "Avenue"])
+    return f"{words.number(random, 1, 99)} {street} {kind}"
+
+
+def code(random: Random) -> str:
+    """Such as B17 or KX-204."""
+    letters = "".join(random.choice("ABCDEFGHKLMNPRSTX") for _ in range(random.choice([1, 2])))
+    return letters + random.choice(["", "-"]) + str(words.number(random, 1, 999))
+
+
+INTEGERS = {"few": (2, 12), "count": (2, 99), "big": (100, 5000), "minutes": (2, 95),
+            "percent": (2, 100), "degrees": (-9, 36), "year": (1900, 2035)}
+KINDS: dict[str, Callable[[Random], Any]] = {
+    "name": words.name, "city": words.city, "price": price, "time": time,
+    "date": date, "email": email, "phone": phone, "address": address, "code": code,
+    "word": words.invented, "on_off": lambda random: random.random() < .5}
+TYPES = {**dict.fromkeys(INTEGERS, "integer"), "price": "number", "on_off": "boolean"}
+
+
+def value(kind: str, random: Random) -> Any:
+    """A value of a kind: one of a|b|c, a number, a word of a list or a phrase."""
+    if "|" in kind:
+        return random.choice(kind.split("|"))
+    if kind in INTEGERS:
+        return words.number(random, *INTEGERS[kind])
+    if kind in KINDS:
+        return KINDS[kind](random)
+    if kind in PHRASES:
+        return spoken(random.choice(PHRASES[kind]), {}, random)
+    if random.random() < .12:
+        return words.invented(random)
+    one = random.choice(LISTS[kind])
+    if kind in ("thing", "clothes", "animal", "plant") and random.random() < .25:
+        return f"{random.choice(LISTS['adjective'])} {one}"
+    return one
+
+
+@dataclass
+class Parameter:
+    """slot is its name in the phrasings, name the one in the tool."""
+    slot: str
+    name: str
+    kind: str
+    about: str
+    required: bool
+
+    def schema(self, described: bool) -> dict[str, Any]:
+        schema: dict[str, Any] = {"type": TYPES.get(self.kind, "string")}
+        if "|" in self.kind:
+            schema["enum"] = self.kind.split("|")
+        if described:
+            schema["description"] = self.about
+        return schema
+
+
+@dataclass
+class Task:
+    """A tool and one use of it; wish says what it is for, after "The user wants to"."""
+    tool: dict[str, Any]
+    wish: str
+    request: str
+    arguments: dict[str, Any]
+    result: str
+    answer: str
+
+    @property
+    def name(self) -> str:
+        return str(self.tool["function"]["name"])
+
+
+def offer(name: str, about: str, parameters: list[Parameter], random: Random,
+          plain: float = .1) -> dict[str, Any]:
+    """The tool as a request has it; plain is how often it has no description."""
+    described = random.random() < .65
+    head = {} if random.random() < plain else {"description": about + random.choice(["", "."])}
+    return {"type": "function", "function": {"name": name, **head, "parameters": {
+        "type": "object",
+        "properties": {one.name: one.schema(described) for one in parameters},
+        "required": [one.name for one in parameters if one.required]}}}
+
+
+def quoted(values: dict[str, Any], kinds: dict[str, str], random: Random) -> dict[str, Any]:
+    """The values for the request: now and then a longer one stands in quotes."""
+    quotes = random.choice(['"{}"', "'{}'"]) if random.random() < .2 else "{}"
+    return {slot: quotes.format(one) if kinds[slot] in PHRASES and kinds[slot] != "day" else one
+            for slot, one in values.items()}
+
+
+def lowered(values: dict[str, Any], random: Random) -> dict[str, Any]:
+    """The values as the user writes them, now and then in small letters."""
+    small = random.random() < .1
+    return {slot: one.lower() if small and isinstance(one, str) else one
+            for slot, one in values.items()}
+
+
+def styled(text: str, random: Random) -> str:
+    """A request with its first letter and end as different people write them."""
+    style = random.random()
+    if style < .08:
+        text = random.choice(TALK["before"]) + text[0].lower() + text[1:]
+    elif style < .14 and text[-1] in ".?!":
+        text += random.choice(TALK["after"])
+    elif style < .3:
+        text = text[0].lower() + text[1:].rstrip(".?!")
+    elif style < .4:
+        text = text.rstrip(".?!")
+    return text
+
+
+class Known:
+    """A tool of tools.toml, with what is drawn from."""
+
+    def __init__(self, table: dict[str, Any]) -> None:
+        self.names, self.about, self.ask = table["names"], table["about"], table["ask"]
+        self.result, self.say = table["result"], table["say"]
+        self.parameters = [line.split(" ", 2) for line in table.get("params", ())]
+
+    def task(self, random: Random) -> Task:
+        parameters = [Parameter((names := text.rstrip("?").split("/"))[0], random.choice(names),
+                                kind, about, text[-1] != "?")
+                      for text, kind, about in self.parameters]
+        template = random.choice(self.ask)
+        slots = {slot for slot, _ in SLOT.findall(template)}
+        values = {one.slot: value(one.kind, random) for one in parameters if one.slot in slots}
+        given = lowered(values, random)
+        arguments = {one.name: given[one.slot] for one in parameters if one.slot in slots}
+        asked = quoted(given, {one.slot: one.kind for one in parameters}, random)
+        request = styled(spoken(template, asked, random), random)
+        result = fill(self.result, values, random)
+        fitting = [say for say in self.say
+                   if all(slot in values for slot, _ in SLOT.findall(say))]
+        answer = spoken(random.choice(fitting), values, random)
+        if random.random() < .05:
+            problem = random.choice(MADE["problems"])
+            result = json.dumps({"error": problem})
+            answer = fill(random.choice(TALK["failed"]), {"problem": problem}, random)
+        about = random.choice(self.about)
+        tool = offer(random.choice(self.names), about, parameters, random)
+        wish = self.about[0][0].lower() + self.about[0][1:]
+        return Task(tool, wish, request, arguments, result, answer[0].upper() + answer[1:])
+
+
+KNOWN = [Known(table) for table in WORLD["tool"]]
+
+
+def named(verb: str, noun: str, random: Random) -> str:
+    """A name of a tool in one of the usual styles."""
+    parts = [verb, *noun.split()]
+    capitals = "".join(part.capitalize() for part in parts)
+    return random.choices(
+        ["_".join(parts), verb + capitals[len(verb):], "_".join([*parts[1:], verb]),
+         "-".join(parts), capitals,
+         "_".join([verb, random.choice(["a", "the", "my", "new"]), *parts[1:]])],
+        [55, 15, 12, 6, 5, 7])[0]
+
+
+def made_parameters(random: Random) -> list[tuple[Parameter, list[str]]]:
+    """One to three parameters, each with its phrasings."""
+    count = random.choice([1, 1, 1, 2, 2, 2, 3])
+    drawn: list[tuple[Parameter, list[str]]] = []
+    for table in random.sample(MADE["parameters"], count):
+        name, kind = random.choice(table["name"]), random.choice(table["kind"])
+        about, say = table["about"], table["say"]
+        if random.random() < .08:
+            name = words.invented(random, 2)
+            about, say = f"The {name}", []
+            if random.random() < .3:
+                kind = "|".join(words.invented(random) for _ in range(3))
+        if any(name == one.name for one, _ in drawn):
+            continue
+        label = name.replace("_", " ")
+        say = say if say and (name in ("from", "to") or random.random() < .6) else [
+            f"with {label} {{v}}", f"with the {label} {{v}}", f"{label} {{v}}",
+            f"and the {label} should be {{v}}"]
+        required = not drawn or random.random() < .75
+        drawn.append((Parameter(name, name, kind, about, required), say))
+    return drawn
+
+
+def made(verb: str, done: str, noun: str, random: Random) -> Task:
+    """A tool made of a verb and a noun, with a request for it."""
+    drawn = made_parameters(random)
+    parameters = [one for one, _ in drawn]
+    told = [(one, say) for one, say in drawn if one.required or random.random() < .5]
+    given = lowered({one.slot: value(one.kind, random) for one, _ in told}, random)
+    article = random.choice(["a", "a", "the", "the", "my", "our", "this"])
+    texts = {"verb": verb, "noun": noun, "done": done, "do": f"{verb} {article} {noun}"}
+    asked = quoted(given, {one.slot: one.kind for one, _ in told}, random)
+    phrases = [random.choice(say).replace("{v}", shown(asked[one.slot])) for one, say in told]
+    if random.random() < .3:
+        random.shuffle(phrases)
+    texts["with"] = random.choice([" ", " ", ", ", " and "]).join(phrases).replace(
+        "and and", "and")
+    texts["list"] = random.choice([", ", "; ", ". "]).join(
+        f"{one.name.replace('_', ' ').capitalize()}: {shown(asked[one.slot])}"
+        for one, _ in told)
+    request = spoken(random.choice(MADE["frames"]), texts, random)
+    about = spoken(random.choice(MADE["about"]), texts, random)
+    name, plain = named(verb, noun, random), .08
+    if random.random() < .04:
+        name = random.choice([words.invented(random), f"tool_{words.number(random, 1, 99)}"])
+        plain = 0
+    tool = offer(name, about[0].upper() + about[1:], parameters, random, plain)
+    result, answer = made_result(texts, random)
+    return Task(tool, spoken("{verb} a {noun}", texts, random), styled(request[0].upper() + request[1:],
+                random), given, result, answer)
+
+
+def made_result(texts: dict[str, str], random: Random) -> tuple[str, str]:
+    """A result of a made tool, and the answer that says it in words."""
+    if random.random() < .12:
+        problem = random.choice(MADE["problems"])
+        result = json.dumps({"status": "error", "message": problem})
+        return result, fill(random.choice(MADE["failed"]), {**texts, "problem": problem}, random)
+    fields: dict[str, Any] = {}
+    sentences = [fill(random.choice(MADE["opening"]), dict(texts), random)]
+    for table in random.sample(MADE["results"], random.choice([1, 1, 2, 2, 3])):
+        key, one = random.choice(table["name"]), value(table["kind"], random)
+        fields[key] = one
+        sentences.append(random.choice(table["say"]).replace("{v}", shown(one)))
+    style = random.random()
+    if style < .75:
+        head = {"status": random.choice(["ok", "done", "success"])} if style < .4 else {}
+        return json.dumps({**head, **fields}), " ".join(sentences)
+    facts = ", ".join(f"{key.replace('_', ' ')} {one}" for key, one in fields.items())
+    return f"{random.choice(['ok', 'done', 'success'])}: {facts}", " ".join(sentences)
+
+
+def made_tasks(count: int, random: Random) -> list[Task]:
+    """Made tools; beside the first, others that share its verb or its noun, never both."""
+    def noun() -> str:
+        return words.invented(random, 2) if random.random() < .15 else random.choice(NOUNS)
+    group = random.choice(VERBS)
+    verb, done = random.choice(group)
+    first = noun()
+    pairs = [(verb, done, first)]
+    while len(pairs) < count:
+        other, thing, style = random.choice(VERBS), noun(), random.random()
+        if style < .35 and thing != first:
+            pairs.append((verb, done, thing))
+        elif style < .7 and other is not group:
+            pairs.append((*random.choice(other), first))
+        elif other is not group and thing != first:
+            pairs.append((*random.choice(other), thing))
+    return [made(*pair, random) for pair in pairs]
+
+
+def tasks(count: int, random: Random) -> list[Task]:
+    """So many tasks with different tools: known ones, made ones or both."""
+    known = [one.task(random) for one in random.sample(KNOWN, count)]
+    invented = made_tasks(count, random)
+    main, side = (invented, known) if random.random() < .45 else (known, invented)
+    cut = count if random.random() < .7 else random.randint(1, count)
+    chosen: list[Task] = []
+    for task in main[:cut] + side[cut:]:
+        if task.name not in {one.name for one in chosen}:
+            chosen.append(task)
+    return chosen
+
+
+def thought(think: bool, text: str) -> dict[str, Any]:
+    return {"thinking": text} if think else {}
+
+
+def turn(task: Task, offered: bool, last: bool, think: bool,
+         random: Random) -> list[dict[str, Any]]:
+    """The request and what follows; the last may end with the call."""
+    wants = f"The user wants to {task.wish}."
+    if not offered:
+        return [user(task.request),
+                assistant(random.choice(TALK["no_tool"]),
+                          **thought(think, f"{wants} No tool fits this. I say so."))]
+    messages = [user(task.request),
+                assistant("", tool_calls=[call(task.name, task.arguments)],
+                          **thought(think, f"{wants} The tool {task.name} fits."))]
+    if last and random.random() < .5:
+        return messages
+    return messages + [{"role": "tool", "tool_name": task.name, "content": task.result},
+                       assistant(task.answer, **thought(
+                           think, f"The tool {task.name} gave a result. I say it in words."))]
+
+
+def dialogue(random: Random) -> Dialogue:
+    """One to five tools and one or two requests."""
+    think = random.random() < .08
+    count = random.choice([1, 2, 2, 3, 3, 4, 4, 5])
+    turns = 2 if random.random() < .15 else 1
+    drawn = tasks(count + turns, random)
+    offered = drawn[:max(turns, count)]
+    hidden = drawn[len(offered):]
+    messages: list[dict[str, Any]] = []
+    if random.random() < .1:
+        greeting, reply = random.choice(TALK["greetings"])
+        messages += [user(greeting), assistant(reply, **thought(
+            think, "The user only talks. No tool fits this. I answer."))]
+    for i, task in enumerate(offered[:turns]):
+        if random.random() >= .12:
+            messages += turn(task, True, i == turns - 1, think, random)
+        elif hidden and random.random() < .55:
+            messages += turn(hidden.pop(), False, True, think, random)
+        else:
+            asked, answer = pair(random)
+            messages += [user(asked), assistant(answer, **thought(
+                think, "No tool fits this. I answer without a tool."))]
+    tools = [one.tool for one in offered]
+    random.shuffle(tools)
+    return Dialogue(messages, tools, think)
