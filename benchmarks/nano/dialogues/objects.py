@@ -220,7 +220,7 @@ def field(one: Property, random: Random) -> Field:
 def clause(one: Property, drawn: Any, forms: str, random: Random) -> tuple[str, str]:
     """A clause with the value, and its form: predicate, bit, lead or whole."""
     clauses = one.negative if drawn is False else one.clauses
-    texts = {"p": [], "b": [], "l": [], "w": []}
+    texts: dict[str, list[str]] = {"p": [], "b": [], "l": [], "w": []}
     for text in clauses:
         form = "b" if text.startswith(", ") else "l" if text.endswith(",") else \
             "w" if text.endswith(".") else "p"
@@ -303,9 +303,9 @@ def drawn_facts(domain: Domain, fields: list[Field], random: Random) -> tuple[st
     rest = rest or [random.choice(others)]
     random.shuffle(rest)
     told_facts = []
-    for one in [domain.properties[0], *rest]:
-        key = one.names[0]
-        told_facts.append((one, facts[key] if key in facts else value(one.kind, random)))
+    for item in [domain.properties[0], *rest]:
+        key = item.names[0]
+        told_facts.append((item, facts[key] if key in facts else value(item.kind, random)))
     return told(domain, told_facts, random), values
 
 

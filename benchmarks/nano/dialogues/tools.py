@@ -294,8 +294,8 @@ def made(verb: str, done: str, noun: str, random: Random) -> Task:
         plain = 0
     tool = offer(name, about[0].upper() + about[1:], parameters, random, plain)
     result, answer = made_result(texts, random)
-    return Task(tool, spoken("{verb} a {noun}", texts, random), styled(request[0].upper() + request[1:],
-                random), given, result, answer)
+    request = styled(request[0].upper() + request[1:], random)
+    return Task(tool, spoken("{verb} a {noun}", texts, random), request, given, result, answer)
 
 
 def made_result(texts: dict[str, str], random: Random) -> tuple[str, str]:
