@@ -1,4 +1,4 @@
-"""minichat in a terminal: `minichat -m path/to/folder "why is the sky blue?"`."""
+"""minichat in a terminal: `minichat "why is the sky blue?"`."""
 from __future__ import annotations
 
 import argparse
@@ -12,6 +12,7 @@ from .api import QUANTIZATION, chat
 from .chunks import Chunk
 from .errors import MinichatError
 
+MODEL = "nano"
 BAR_WIDTH = 30
 
 
@@ -38,8 +39,9 @@ def parser() -> argparse.ArgumentParser:
         prog="minichat", description="Chats with a language model on this machine's CPU.",
         epilog="Without a question it reads one from a pipe, or holds a dialogue in a terminal.")
     made.add_argument("question", nargs="?")
-    made.add_argument("-m", "--model", required=True,
-                      help="a model's folder, or a repository in the Hugging Face cache")
+    made.add_argument("-m", "--model", default=MODEL,
+                      help="a model's folder, or a repository in the Hugging Face cache "
+                      "(default: %(default)s, the tiny model in the box)")
     made.add_argument("-s", "--system", help="a system message")
     made.add_argument("-q", "--quantization", default=QUANTIZATION, help="of the weights: "
                       "q4, q8, bf16 or f32 (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""From a model's name to its folder: a path, a folder here, or the Hugging Face cache.
+"""From a model's name to its folder: the box, a path, a folder here, the Hugging Face cache.
 
 Nothing is downloaded and the network is never asked.
 """
@@ -8,18 +8,22 @@ from pathlib import Path
 
 from .errors import ModelNotFound, RequestError
 
+IN_THE_BOX = {"nano": Path(__file__).parent / "nano"}       # comes with the package
 REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 
 
 def resolve(model: str) -> Path:
     """Returns the folder that a model's name stands for.
 
-    A name with a separator, or starting with . or ~, is a path, or else a repository of the
-    Hub in its cache ("org/name"); any other is a folder here, or else in that cache.
+    "nano" is the model in the box; a folder of that name is ./nano.  A name with a separator,
+    or starting with . or ~, is a path, or else a repository of the Hub in its cache
+    ("org/name"); any other is a folder here, or else in that cache.
     Raises ModelNotFound, which says where was looked.
     """
     if not model.strip():
         raise RequestError("model: empty; must be a folder or a name", error="model is required")
+    if model in IN_THE_BOX:
+        return IN_THE_BOX[model]
     looked = []
     try:
         path = Path(model).expanduser()
@@ -34,7 +38,8 @@ def resolve(model: str) -> Path:
     except (OSError, RuntimeError, ValueError) as e:     # too long, no such user, a zero byte
         looked.append(str(getattr(e, "strerror", None) or e))
     raise ModelNotFound(f"{model!r}: {', '.join(looked)}; give a model's folder, or download it "
-                        f"first: hf download {model if '/' in model else 'ORG/NAME'}",
+                        f"first: hf download {model if '/' in model else 'ORG/NAME'}; "
+                        "or try nano, the model in the box",
                         error=f"model '{model}' not found")
 
 

@@ -36,22 +36,23 @@ class Item:
 
 def items() -> list[Item]:
     """Returns the held-out set."""
-    return [*asked(), *(Item(**json.loads(line)) for path in sorted(FOLDER.glob("*.jsonl"))
-                        for line in path.read_text().splitlines())]
+    lines = [line for path in sorted(FOLDER.glob("*.jsonl"))
+             for line in path.read_text().splitlines()]
+    return [*(item for item, _ in asked()), *(Item(**json.loads(line)) for line in lines)]
 
 
-def asked() -> Iterator[Item]:
-    """The questions about facts, and those that follow them."""
+def asked() -> Iterator[tuple[Item, str]]:
+    """The questions about facts, and those that follow them, with the answers of the world."""
     for theme in THEMES:
         kind = "own" if theme in OWN else "everyday"
         held = tomllib.loads((FOLDER / f"{theme}.toml").read_text())
         for fact in FACTS[theme]:
             mine = held[fact["id"]]
             for ask in mine["ask"]:
-                yield Item(kind, [user(ask)], {"all": mine["all"]})
-            for follow in mine.get("follow", ()):
+                yield Item(kind, [user(ask)], {"all": mine["all"]}), fact["answer"]
+            for follow, known in zip(mine.get("follow", ()), fact.get("follow", ()), strict=True):
                 yield Item(kind, [user(mine["ask"][0]), assistant(fact["answer"]),
-                                  user(follow["ask"])], {"all": follow["all"]})
+                                  user(follow["ask"])], {"all": follow["all"]}), known["answer"]
 
 
 def said(text: str) -> list[str]:

@@ -29,9 +29,9 @@ BEFORE = ["", "", "", "", "", "", "Hello! ", "Hi, ", "hey, ", "Please tell me: "
           "Tell me something: ", "One more thing. ", "I was asked this at school: ",
           "Good morning. ", "Sorry to bother you. ", "We wondered about this today: ",
           "Now something else: ", "Be so kind and answer this: "]
-AFTER = ["", "", "", "", "", "", "", " Please.", " Thanks!", " Thank you.", " I would like to know.",
-         " Any idea?", " Do you know?", " Just curious.", " please", " thx", " Explain.",
-         " Tell me!", " I am curious.", " Help me understand."]
+AFTER = ["", "", "", "", "", "", "", " Please.", " Thanks!", " Thank you.",
+         " I would like to know.", " Any idea?", " Do you know?", " Just curious.", " please",
+         " thx", " Explain.", " Tell me!", " I am curious.", " Help me understand."]
 STOP_WORDS = frozenset("""a an and are as at be been but by can could did do does for from had has
 have how i if in is it its make makes me my of on or please so some tell than that the their them
 then there they this to up us was we were what when where which who why will with would you your

@@ -1,0 +1,121 @@
+"""nano's network in PyTorch: Qwen3's, small, for training only.
+
+The parameters have the names and shapes of transformers' Qwen3ForCausalLM, so that the
+checkpoint is a Hugging Face folder as it is.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+CONFIG = {
+    "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "vocab_size": 4096,
+    "hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 6,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "hidden_act": "silu",
+    "max_position_embeddings": 2048, "rope_theta": 10000.0, "rope_scaling": None,
+    "rms_norm_eps": 1e-6, "attention_bias": False, "attention_dropout": 0.0,
+    "use_sliding_window": False, "sliding_window": None, "tie_word_embeddings": True,
+    "bos_token_id": None, "initializer_range": 0.02, "use_cache": True, "dtype": "bfloat16",
+}
+HIDDEN, HEADS, KV_HEADS, HEAD_DIM = 256, 4, 2, 64
+
+
+class RMSNorm(nn.Module):
+    def __init__(self, size: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.rms_norm(x, (x.shape[-1],), self.weight, 1e-6)
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q_proj = nn.Linear(HIDDEN, HEADS * HEAD_DIM, bias=False)
+        self.k_proj = nn.Linear(HIDDEN, KV_HEADS * HEAD_DIM, bias=False)
+        self.v_proj = nn.Linear(HIDDEN, KV_HEADS * HEAD_DIM, bias=False)
+        self.o_proj = nn.Linear(HEADS * HEAD_DIM, HIDDEN, bias=False)
+        self.q_norm = RMSNorm(HEAD_DIM)
+        self.k_norm = RMSNorm(HEAD_DIM)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Written out: on CPUs, compiled, it is twice as fast as PyTorch's own attention."""
+        rows, length, _ = x.shape
+
+        def heads(projected: Tensor) -> Tensor:
+            return projected.view(rows, length, -1, HEAD_DIM).transpose(1, 2)
+
+        q = rotated(self.q_norm(heads(self.q_proj(x))), cos, sin) * HEAD_DIM ** -.5
+        k = rotated(self.k_norm(heads(self.k_proj(x))), cos, sin)
+        v = heads(self.v_proj(x))
+        group = HEADS // KV_HEADS
+        q = q.reshape(rows * KV_HEADS, group * length, HEAD_DIM)
+        k, v = (each.reshape(rows * KV_HEADS, length, HEAD_DIM) for each in (k, v))
+        scores = torch.bmm(q.to(v.dtype), k.to(v.dtype).transpose(1, 2)).float()
+        seen = torch.ones(length, length, dtype=torch.bool).tril()
+        weights = torch.where(seen, scores.view(-1, group, length, length), -1e9).softmax(-1)
+        mixed = torch.bmm(weights.to(v.dtype).view(-1, group * length, length), v)
+        return self.o_proj(mixed.view(rows, HEADS, length, HEAD_DIM).transpose(1, 2)
+                           .reshape(rows, length, -1))
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    a, b = x.chunk(2, -1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), -1).to(x.dtype)
+
+
+class MLP(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        size = CONFIG["intermediate_size"]
+        self.gate_proj = nn.Linear(HIDDEN, size, bias=False)
+        self.up_proj = nn.Linear(HIDDEN, size, bias=False)
+        self.down_proj = nn.Linear(size, HIDDEN, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn, self.mlp = Attention(), MLP()
+        self.input_layernorm, self.post_attention_layernorm = RMSNorm(HIDDEN), RMSNorm(HIDDEN)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Body(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(CONFIG["vocab_size"], HIDDEN)
+        self.layers = nn.ModuleList(Layer() for _ in range(CONFIG["num_hidden_layers"]))
+        self.norm = RMSNorm(HIDDEN)
+
+
+class Nano(nn.Module):
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.model = Body()
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                nn.init.normal_(parameter, std=.02 if "embed" in name else HIDDEN ** -.5)
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                nn.init.zeros_(parameter)
+        frequencies = CONFIG["rope_theta"] ** -(torch.arange(0, HEAD_DIM, 2) / HEAD_DIM)
+        angles = torch.outer(torch.arange(CONFIG["max_position_embeddings"]), frequencies)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Returns the last hidden states (rows, length, hidden) of ids (rows, length)."""
+        x = self.model.embed_tokens(ids)
+        cos, sin = self.cos[:ids.shape[1]], self.sin[:ids.shape[1]]
+        for layer in self.model.layers:
+            x = layer(x, cos, sin)
+        return self.model.norm(x)

@@ -1,0 +1,134 @@
+"""The training: Muon for the matrices, AdamW for the rest, bf16; it goes on where it stopped."""
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .model import Nano
+
+BATCH_TOKENS = 8192                             # padding included
+LENGTHS = (64, 128, 192, 256, 384, 640, 1024)   # what dialogues are padded to
+POOL = 8192                                     # dialogues sorted by length at a time
+MUON_LR, ADAM_LR, WARMUP, DECAY = .02, .004, 100, .5
+SAVE_SECONDS = 300
+
+
+def batches(folder: Path, seed: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields ids and targets (rows, length) without end, from batch start on; targets are -1
+    where nothing is learned."""
+    corpus = np.load(folder / "corpus.npz")
+    ids, learned, offsets = corpus["ids"], corpus["learned"], corpus["offsets"]
+    sizes = np.diff(offsets)
+    passed, epoch = 0, 0
+    while True:
+        random = np.random.default_rng([seed, epoch])
+        order = random.permutation(len(sizes))
+        for first in range(0, len(order), POOL):
+            pool = order[first:first + POOL]
+            groups = [group for length, shorter in zip(LENGTHS, (0, *LENGTHS), strict=False)
+                      for group in grouped(pool, sizes, shorter, length)]
+            for i in random.permutation(len(groups)):
+                passed += 1
+                if passed > start:
+                    yield padded(groups[i], ids, learned, offsets)
+        epoch += 1
+
+
+def grouped(pool: np.ndarray, sizes: np.ndarray, shorter: int, length: int) -> list[np.ndarray]:
+    """Full batches of the dialogues with shorter < tokens <= length; the rest is left out."""
+    mine = pool[(sizes[pool] > shorter) & (sizes[pool] <= length)]
+    rows = BATCH_TOKENS // length
+    return [mine[i:i + rows] for i in range(0, len(mine) - rows + 1, rows)]
+
+
+def padded(chosen: np.ndarray, ids: np.ndarray, learned: np.ndarray,
+           offsets: np.ndarray) -> tuple[Tensor, Tensor]:
+    longest = int((offsets[chosen + 1] - offsets[chosen]).max())
+    length = next(each for each in LENGTHS if each >= longest)
+    inputs = np.zeros((len(chosen), length), np.int64)
+    targets = np.full((len(chosen), length), -1, np.int64)
+    for row, i in enumerate(chosen):
+        some = ids[offsets[i]:offsets[i + 1]].astype(np.int64)
+        wanted = learned[offsets[i]:offsets[i + 1]]
+        inputs[row, :len(some)] = some
+        targets[row, :len(some) - 1] = np.where(wanted[1:], some[1:], -1)
+    return torch.from_numpy(inputs), torch.from_numpy(targets)
+
+
+def optimizers(model: Nano) -> list[torch.optim.Optimizer]:
+    named = dict(model.named_parameters())
+    matrices = [each for name, each in named.items() if each.ndim == 2 and "embed" not in name]
+    rest = [each for name, each in named.items() if each.ndim != 2 or "embed" in name]
+    return [torch.optim.Muon(matrices, MUON_LR, weight_decay=.01, momentum=.95),
+            torch.optim.AdamW(rest, ADAM_LR, betas=(.9, .98), weight_decay=0.)]
+
+
+def share(step: int, steps: int) -> float:
+    """Of the learning rate: warm-up, a plateau, then down to nothing."""
+    return min((step + 1) / WARMUP, 1., (steps - step) / (steps * DECAY))
+
+
+def train(folder: Path, steps: int, seed: int = 0) -> Nano:
+    """Returns the model after steps; the log is folder/log.jsonl.
+
+    The checkpoint folder/state.pt is written every SAVE_SECONDS; a run that was stopped goes on
+    from there, with the same batches.
+    """
+    model = Nano(seed)
+    both = optimizers(model)
+    state, step = folder / "state.pt", 0
+    if state.exists():
+        saved = torch.load(state)
+        model.load_state_dict(saved["model"])
+        for optimizer, each in zip(both, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(each)
+        step = saved["step"]
+    hidden = torch.compile(model, dynamic=False)
+    torch._dynamo.config.cache_size_limit = len(LENGTHS) + 1
+    began = saved_at = time.monotonic()
+    losses: list[float] = []
+    with (folder / "log.jsonl").open("a") as log:
+        for ids, targets in batches(folder, seed, step):
+            if step >= steps:
+                break
+            for optimizer, rate in zip(both, (MUON_LR, ADAM_LR), strict=True):
+                optimizer.param_groups[0]["lr"] = rate * share(step, steps)
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = cross_entropy(hidden(ids), model.model.embed_tokens, targets)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.)
+            for optimizer in both:
+                optimizer.step()
+                optimizer.zero_grad()
+            step += 1
+            losses.append(loss.item())
+            if step % 50 == 0:
+                log.write(json.dumps({"step": step, "loss": round(float(np.mean(losses)), 4),
+                                      "seconds": round(time.monotonic() - began)}) + "\n")
+                log.flush()
+                losses.clear()
+            if time.monotonic() - saved_at > SAVE_SECONDS or step == steps:
+                save(state, model, both, step)
+                saved_at = time.monotonic()
+    return model
+
+
+def cross_entropy(hidden: Tensor, embeddings: nn.Embedding, targets: Tensor) -> Tensor:
+    """Mean over the targets that are learned, of logits that share the embeddings."""
+    learned = targets >= 0
+    logits = hidden[learned] @ embeddings.weight.T
+    return functional.cross_entropy(logits.float(), targets[learned])
+
+
+def save(path: Path, model: Nano, both: list[torch.optim.Optimizer], step: int) -> None:
+    part = path.with_suffix(".part")
+    torch.save({"model": model.state_dict(), "step": step,
+                "optimizers": [each.state_dict() for each in both]}, part)
+    part.replace(path)
