@@ -1,6 +1,6 @@
 """Chat with a language model from inside a Python program, on an ordinary CPU.
 
-    for chunk in minichat.chat("path/to/folder", [{"role": "user", "content": "Hi!"}]):
+    for chunk in minichat.chat("nano", [{"role": "user", "content": "Hi!"}]):
         print(chunk.message.content, end="", flush=True)
 
 The way of a chat, one module per stage:

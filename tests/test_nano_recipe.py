@@ -16,7 +16,7 @@ OVERLAP = held_out.Overlap(ITEMS)
 
 
 def kinds():
-    return pytest.mark.parametrize("make", dialogues.KINDS, ids=lambda make: ".".join(
+    return pytest.mark.parametrize("make", dialogues.LESSONS["world"], ids=lambda make: ".".join(
         (make.__module__.rpartition(".")[2], make.__name__)))
 
 

@@ -9,26 +9,45 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from . import evaluate, held_out, report
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent.parent / "minichat" / "nano"
-SEED, TOKENIZER_SEED = 0, 999
-DIALOGUES, TOKENIZER_DIALOGUES, STEPS = 280_000, 30_000, 5000
+TOKENIZER_SEED, TOKENIZER_DIALOGUES = 999, 30_000
 
 
-def make(run: Path, steps: int) -> None:
+class Lesson(NamedTuple):
+    """One of dialogues.LESSONS; others as in corpus.make."""
+    name: str
+    seed: int
+    dialogues: int
+    steps: int
+    others: float
+
+
+# First to look things up, which it would find out late among all the rest.
+LESSONS = [Lesson("echo", 5, 50_000, 400, 0.), Lesson("world", 0, 240_000, 3600, .15)]
+
+
+def make(run: Path) -> None:
     """Text, tokenizer, corpus, training; the result goes into the package."""
     from . import corpus, tokenizer, train
     from .export import export
     run.mkdir(parents=True, exist_ok=True)
-    if not (run / "tokenizer.json").exists():
-        texts = corpus.texts(TOKENIZER_SEED, TOKENIZER_DIALOGUES)
-        tokenizer.trained(texts).save(str(run / "tokenizer.json"))
-    if not (run / "corpus.npz").exists():
-        corpus.make(run, DIALOGUES, SEED)
-    export(train.train(run, steps, SEED), run, PACKAGE)
+    spelling, pupil = run / "tokenizer.json", None
+    if not spelling.exists():
+        texts = corpus.texts("world", TOKENIZER_SEED, TOKENIZER_DIALOGUES)
+        tokenizer.trained(texts).save(str(spelling))
+    for lesson in LESSONS:
+        folder = run / lesson.name
+        folder.mkdir(exist_ok=True)
+        if not (folder / "corpus.npz").exists():
+            corpus.make(folder, spelling, lesson.name, lesson.dialogues, lesson.seed,
+                        lesson.others)
+        pupil = train.train(folder, lesson.steps, pupil)
+    export(pupil, spelling, PACKAGE)
 
 
 def main() -> None:
@@ -36,14 +55,13 @@ def main() -> None:
                                      description="Makes nano, the model in the box.")
     parser.add_argument("--run", type=Path, default=Path("build/nano"),
                         help="folder of the corpus and the checkpoint (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--fresh", action="store_true", help="forget what is in that folder")
     parser.add_argument("--examine", action="store_true", help="no training")
     arguments = parser.parse_args()
     if not arguments.examine:
         if arguments.fresh:
             shutil.rmtree(arguments.run, ignore_errors=True)
-        make(arguments.run, arguments.steps)
+        make(arguments.run)
     items = held_out.items()
     rows, said = evaluate.table(PACKAGE, items)
     results = report.results(rows, said, report.formats(PACKAGE))

@@ -19,11 +19,11 @@ LONGEST = 1024                              # tokens; longer dialogues are left 
 SHARD = 5000                                # dialogues that one process makes at a time
 
 
-def made(seed: int, count: int) -> list[Dialogue]:
+def made(lesson: str, seed: int, count: int) -> list[Dialogue]:
     """Returns dialogues of a seed that share nothing with the held-out set."""
     random, overlap, kept = Random(seed), Overlap(items()), []
     while len(kept) < count:
-        each = dialogue(random)
+        each = dialogue(random, lesson)
         if not overlap.found(each):
             kept.append(each)
     return kept
@@ -35,21 +35,25 @@ def rendered(template: Template, dialogue: Dialogue) -> str:
                                add_generation_prompt=False))
 
 
-def shard(seed: int, count: int, folder: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def shard(lesson: str, seed: int, count: int, tokenizer_json: str,
+          others: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Returns ids and learned (both (tokens,)) of each dialogue."""
-    tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+    tokenizer = Tokenizer.from_file(tokenizer_json)
     template = Template(TEMPLATE.read_text())
-    dialogues = made(seed, count)
+    dialogues = made(lesson, seed, count)
     encoded = tokenizer.encode_batch_fast([rendered(template, each) for each in dialogues],
                                           add_special_tokens=False)
     start, end, think = map(tokenizer.token_to_id, ("<|im_start|>", "<|im_end|>", "<think>"))
     role, newline = (tokenizer.encode(text).ids[0] for text in ("assistant", "\n"))
     pairs = []
+    random = np.random.default_rng(seed)
     for each, coded in zip(dialogues, encoded, strict=True):
         ids = np.array(coded.ids, np.uint16)
         if len(ids) <= LONGEST:
             given = [bool(m.get("given")) for m in each.messages if m["role"] == "assistant"]
-            pairs.append((ids, answers(ids, (start, role, newline), end, think, given)))
+            learned = answers(ids, (start, role, newline), end, think, given)
+            learned |= random.random(len(ids)) < others
+            pairs.append((ids, learned))
     return [ids for ids, _ in pairs], [learned for _, learned in pairs]
 
 
@@ -72,13 +76,18 @@ def answers(ids: np.ndarray, begin: tuple[int, ...], end: int, think: int,
     return learned
 
 
-def make(folder: Path, count: int, seed: int) -> None:
-    """Writes folder/corpus.npz: ids, learned (tokens,) and offsets (dialogues + 1,)."""
-    shards = [(seed * 10_000 + i, SHARD) for i in range(count // SHARD)]
+def make(folder: Path, tokenizer_json: Path, lesson: str, count: int, seed: int,
+         others: float) -> None:
+    """Writes folder/corpus.npz: ids, learned (tokens,) and offsets (dialogues + 1,).
+
+    others is the share that is learned of the tokens that are no answer's.
+    """
+    seeds = [seed * 10_000 + i for i in range(count // SHARD)]
     ids: list[np.ndarray] = []
     learned: list[np.ndarray] = []
     with ProcessPoolExecutor() as pool:
-        jobs = [pool.submit(shard, each, size, str(folder)) for each, size in shards]
+        jobs = [pool.submit(shard, lesson, each, SHARD, str(tokenizer_json), others)
+                for each in seeds]
         for done, job in enumerate(jobs):
             some_ids, some_learned = job.result()
             ids += some_ids
@@ -90,7 +99,7 @@ def make(folder: Path, count: int, seed: int) -> None:
              offsets=offsets)
 
 
-def texts(seed: int, count: int) -> list[str]:
+def texts(lesson: str, seed: int, count: int) -> list[str]:
     """Returns dialogues as text, which a tokenizer is trained on."""
     template = Template(TEMPLATE.read_text())
-    return [rendered(template, each) for each in made(seed, count)]
+    return [rendered(template, each) for each in made(lesson, seed, count)]

@@ -14,16 +14,16 @@ from .corpus import TEMPLATE
 from .model import CONFIG, Nano
 
 
-def export(model: Nano, run: Path, folder: Path) -> None:
+def export(model: Nano, tokenizer_json: Path, folder: Path) -> None:
     """Writes config, weights (bf16), tokenizer and template into folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(tokenizer_json))
     end = tokenizer.token_to_id(bpe.END)
     write_json(folder / "config.json", CONFIG | {
         "eos_token_id": end, "pad_token_id": tokenizer.token_to_id(bpe.END_OF_TEXT)})
     write_json(folder / "generation_config.json", {"eos_token_id": end})
     write_json(folder / "tokenizer_config.json", bpe.config())
-    shutil.copy(run / "tokenizer.json", folder)
+    shutil.copy(tokenizer_json, folder / "tokenizer.json")
     shutil.copy(TEMPLATE, folder)
     save_file({name: each.detach().to(torch.bfloat16).contiguous()
                for name, each in model.named_parameters()},

@@ -20,7 +20,7 @@ MUON_LR, ADAM_LR, WARMUP, DECAY = .02, .004, 100, .5
 SAVE_SECONDS = 300
 
 
-def batches(folder: Path, seed: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(folder: Path, start: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields ids and targets (rows, length) without end, from batch start on; targets are -1
     where nothing is learned."""
     corpus = np.load(folder / "corpus.npz")
@@ -28,7 +28,7 @@ def batches(folder: Path, seed: int, start: int) -> Iterator[tuple[Tensor, Tenso
     sizes = np.diff(offsets)
     passed, epoch = 0, 0
     while True:
-        random = np.random.default_rng([seed, epoch])
+        random = np.random.default_rng(epoch)
         order = random.permutation(len(sizes))
         for first in range(0, len(order), POOL):
             pool = order[first:first + POOL]
@@ -75,13 +75,15 @@ def share(step: int, steps: int) -> float:
     return min((step + 1) / WARMUP, 1., (steps - step) / (steps * DECAY))
 
 
-def train(folder: Path, steps: int, seed: int = 0) -> Nano:
-    """Returns the model after steps; the log is folder/log.jsonl.
+def train(folder: Path, steps: int, pupil: Nano | None = None) -> Nano:
+    """Returns the model after steps on folder/corpus.npz; the log is folder/log.jsonl.
+
+    pupil is who goes on learning; without, a new one begins.
 
     The checkpoint folder/state.pt is written every SAVE_SECONDS; a run that was stopped goes on
     from there, with the same batches.
     """
-    model = Nano(seed)
+    model = pupil or Nano()
     both = optimizers(model)
     state, step = folder / "state.pt", 0
     if state.exists():
@@ -90,12 +92,13 @@ def train(folder: Path, steps: int, seed: int = 0) -> Nano:
         for optimizer, each in zip(both, saved["optimizers"], strict=True):
             optimizer.load_state_dict(each)
         step = saved["step"]
+    torch.compiler.reset()
     hidden = torch.compile(model, dynamic=False)
     torch._dynamo.config.cache_size_limit = len(LENGTHS) + 1
     began = saved_at = time.monotonic()
     losses: list[float] = []
     with (folder / "log.jsonl").open("a") as log:
-        for ids, targets in batches(folder, seed, step):
+        for ids, targets in batches(folder, step):
             if step >= steps:
                 break
             for optimizer, rate in zip(both, (MUON_LR, ADAM_LR), strict=True):

@@ -1,25 +1,31 @@
 """Seeded dialogues: the text that nano learns from, made here and nowhere else."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
-from . import memory, objects, questions, roles, sums, tools
+from . import echo, memory, objects, questions, roles, sums, tools
 from .dialogue import Dialogue
 
-__all__ = ["KINDS", "Dialogue", "dialogue"]
+__all__ = ["LESSONS", "Dialogue", "dialogue"]
 
-# What share of the dialogues each kind has.
-KINDS = {
-    questions.dialogue: .34,
-    questions.unknown: .07,
-    memory.dialogue: .15,
-    roles.dialogue: .08,
-    tools.dialogue: .18,
-    objects.dialogue: .11,
-    sums.dialogue: .07,
+# What each lesson is made of: a generator, and how often it is asked.
+LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
+    "echo": {echo.dialogue: 1.},
+    "world": {
+        questions.dialogue: .34,
+        questions.unknown: .07,
+        memory.dialogue: .15,
+        roles.dialogue: .08,
+        tools.dialogue: .18,
+        objects.dialogue: .11,
+        sums.dialogue: .07,
+        echo.dialogue: .12,
+    },
 }
 
 
-def dialogue(random: Random) -> Dialogue:
-    made, = random.choices(list(KINDS), list(KINDS.values()))
+def dialogue(random: Random, lesson: str) -> Dialogue:
+    kinds = LESSONS[lesson]
+    made, = random.choices(list(kinds), list(kinds.values()))
     return made(random)
