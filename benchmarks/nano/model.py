@@ -40,7 +40,7 @@ class Attention(nn.Module):
         self.q_norm = RMSNorm(HEAD_DIM)
         self.k_norm = RMSNorm(HEAD_DIM)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Written out: on CPUs, compiled, it is twice as fast as PyTorch's own attention."""
         rows, length, _ = x.shape
 
@@ -54,8 +54,8 @@ class Attention(nn.Module):
         q = q.reshape(rows * KV_HEADS, group * length, HEAD_DIM)
         k, v = (each.reshape(rows * KV_HEADS, length, HEAD_DIM) for each in (k, v))
         scores = torch.bmm(q.to(v.dtype), k.to(v.dtype).transpose(1, 2)).float()
-        seen = torch.ones(length, length, dtype=torch.bool).tril()
-        weights = torch.where(seen, scores.view(-1, group, length, length), -1e9).softmax(-1)
+        scores = scores.view(rows, KV_HEADS * group, length, length)
+        weights = torch.where(seen, scores, -1e9).softmax(-1)
         mixed = torch.bmm(weights.to(v.dtype).view(-1, group * length, length), v)
         return self.o_proj(mixed.view(rows, HEADS, length, HEAD_DIM).transpose(1, 2)
                            .reshape(rows, length, -1))
@@ -84,8 +84,8 @@ class Layer(nn.Module):
         self.self_attn, self.mlp = Attention(), MLP()
         self.input_layernorm, self.post_attention_layernorm = RMSNorm(HIDDEN), RMSNorm(HIDDEN)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+    def forward(self, x: Tensor, seen: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), seen, cos, sin)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -112,10 +112,15 @@ class Nano(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Returns the last hidden states (rows, length, hidden) of ids (rows, length)."""
+    def forward(self, ids: Tensor, owners: Tensor) -> Tensor:
+        """Returns the last hidden states (rows, length, hidden) of ids (rows, length).
+
+        Tokens see those before them of the same owner; positions are relative, so that a
+        dialogue may begin anywhere in a row.
+        """
+        seen = (owners[:, :, None] == owners[:, None, :]).tril()[:, None]
         x = self.model.embed_tokens(ids)
         cos, sin = self.cos[:ids.shape[1]], self.sin[:ids.shape[1]]
         for layer in self.model.layers:
-            x = layer(x, cos, sin)
+            x = layer(x, seen, cos, sin)
         return self.model.norm(x)

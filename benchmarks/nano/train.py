@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,16 +14,18 @@ from torch.nn import functional
 
 from .model import Nano
 
-BATCH_TOKENS = 8192                             # padding included
-LENGTHS = (64, 128, 192, 256, 384, 640, 1024)   # what dialogues are padded to
-POOL = 8192                                     # dialogues sorted by length at a time
-MUON_LR, ADAM_LR, WARMUP, DECAY = .02, .004, 100, .5
+BATCH_TOKENS = 16384
+LENGTHS = (128, 256, 384, 640, 1024)    # of the rows that dialogues are packed into
+POOL = 8192                             # dialogues that are packed at a time
+MUON_LR, ADAM_LR, WARMUP, DECAY = .02, .004, 100, .8
 SAVE_SECONDS = 300
 
 
-def batches(folder: Path, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields ids and targets (rows, length) without end, from batch start on; targets are -1
-    where nothing is learned."""
+def batches(folder: Path, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yields ids, targets and owners (rows, length) without end, from batch start on.
+
+    A row holds several dialogues, owners says which; targets are -1 where nothing is learned.
+    """
     corpus = np.load(folder / "corpus.npz")
     ids, learned, offsets = corpus["ids"], corpus["learned"], corpus["offsets"]
     sizes = np.diff(offsets)
@@ -31,35 +34,52 @@ def batches(folder: Path, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         random = np.random.default_rng(epoch)
         order = random.permutation(len(sizes))
         for first in range(0, len(order), POOL):
-            pool = order[first:first + POOL]
-            groups = [group for length, shorter in zip(LENGTHS, (0, *LENGTHS), strict=False)
-                      for group in grouped(pool, sizes, shorter, length)]
+            rows = packed(order[first:first + POOL], sizes)
+            groups = [(length, some[i:i + BATCH_TOKENS // length]) for length, some in rows.items()
+                      for i in range(0, len(some), BATCH_TOKENS // length)]
             for i in random.permutation(len(groups)):
+                length, chosen = groups[i]
+                if len(chosen) < BATCH_TOKENS // length:
+                    continue            # what is over; each shape would be compiled anew
                 passed += 1
                 if passed > start:
-                    yield padded(groups[i], ids, learned, offsets)
+                    yield filled(chosen, length, ids, learned, offsets)
         epoch += 1
 
 
-def grouped(pool: np.ndarray, sizes: np.ndarray, shorter: int, length: int) -> list[np.ndarray]:
-    """Full batches of the dialogues with shorter < tokens <= length; the rest is left out."""
-    mine = pool[(sizes[pool] > shorter) & (sizes[pool] <= length)]
-    rows = BATCH_TOKENS // length
-    return [mine[i:i + rows] for i in range(0, len(mine) - rows + 1, rows)]
+def packed(pool: np.ndarray, sizes: np.ndarray) -> dict[int, list[list[int]]]:
+    """Length -> rows of dialogues that fill it: the longest that is left opens a row, and then
+    comes the longest that still fits."""
+    by_size = sorted((int(sizes[i]), int(i)) for i in pool)
+    rows: dict[int, list[list[int]]] = {length: [] for length in LENGTHS}
+    while by_size:
+        size, i = by_size.pop()
+        length = next(each for each in LENGTHS if each >= size)
+        row, left = [i], length - size
+        while (at := bisect_right(by_size, (left, len(sizes)))) > 0:
+            size, i = by_size.pop(at - 1)
+            row.append(i)
+            left -= size
+        rows[length].append(row)
+    for each in rows.values():          # or the short ones would be together
+        each.sort(key=lambda row: row[0])
+    return rows
 
 
-def padded(chosen: np.ndarray, ids: np.ndarray, learned: np.ndarray,
-           offsets: np.ndarray) -> tuple[Tensor, Tensor]:
-    longest = int((offsets[chosen + 1] - offsets[chosen]).max())
-    length = next(each for each in LENGTHS if each >= longest)
-    inputs = np.zeros((len(chosen), length), np.int64)
-    targets = np.full((len(chosen), length), -1, np.int64)
-    for row, i in enumerate(chosen):
-        some = ids[offsets[i]:offsets[i + 1]].astype(np.int64)
-        wanted = learned[offsets[i]:offsets[i + 1]]
-        inputs[row, :len(some)] = some
-        targets[row, :len(some) - 1] = np.where(wanted[1:], some[1:], -1)
-    return torch.from_numpy(inputs), torch.from_numpy(targets)
+def filled(rows: list[list[int]], length: int, ids: np.ndarray, learned: np.ndarray,
+           offsets: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    inputs = np.zeros((len(rows), length), np.int64)
+    targets, owners = np.full_like(inputs, -1), np.full_like(inputs, -1)
+    for row, dialogues in enumerate(rows):
+        begin = 0
+        for owner, i in enumerate(dialogues):
+            some = ids[offsets[i]:offsets[i + 1]].astype(np.int64)
+            wanted = learned[offsets[i]:offsets[i + 1]]
+            end = begin + len(some)
+            inputs[row, begin:end], owners[row, begin:end] = some, owner
+            targets[row, begin:end - 1] = np.where(wanted[1:], some[1:], -1)
+            begin = end
+    return torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(owners)
 
 
 def optimizers(model: Nano) -> list[torch.optim.Optimizer]:
@@ -98,13 +118,13 @@ def train(folder: Path, steps: int, pupil: Nano | None = None) -> Nano:
     began = saved_at = time.monotonic()
     losses: list[float] = []
     with (folder / "log.jsonl").open("a") as log:
-        for ids, targets in batches(folder, step):
+        for ids, targets, owners in batches(folder, step):
             if step >= steps:
                 break
             for optimizer, rate in zip(both, (MUON_LR, ADAM_LR), strict=True):
                 optimizer.param_groups[0]["lr"] = rate * share(step, steps)
             with torch.autocast("cpu", torch.bfloat16):
-                loss = cross_entropy(hidden(ids), model.model.embed_tokens, targets)
+                loss = cross_entropy(hidden(ids, owners), model.model.embed_tokens, targets)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.)
             for optimizer in both:

@@ -19,8 +19,8 @@ LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
         roles.dialogue: .08,
         tools.dialogue: .18,
         objects.dialogue: .11,
-        sums.dialogue: .07,
-        echo.dialogue: .12,
+        sums.dialogue: .1,
+        echo.dialogue: .06,
     },
 }
 

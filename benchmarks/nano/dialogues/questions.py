@@ -40,14 +40,25 @@ KEYWORDS = ["{}", "{}?", "{}", "about {}", "Tell me about {}.", "what about {}",
             "I want to know: {}", "Question about {}.", "{} - what do you know?", "{}...",
             "Something on {}?", "Say something about {}.", "{}! explain", "info: {}"]
 
+FILLERS = """actually again all always any anybody anyway basic behind bit both briefly case cause
+certain child clear come curious day detail different does ever every example fact find friend
+give going good guess happen happens hear help idea interesting just kind kids learn let like
+little lot made matter maybe mean mind more most mostly much mystery need never new nobody nothing
+often once one only other part people perhaps point possible puzzle quite read real right said
+school science see seem seems sense short show simple since someone something sometimes sort
+still story strange such sure teach teacher thing things think thought too true truth trying
+understand very want well whole wondering word words work works world wrong years yet""".split()
+
 
 def phrased(random: Random, asks: list[str]) -> str:
     """Returns one of some phrasings, as people type it."""
     asked = random.choice(asks)
     style = random.random()
-    if style < .16:
+    if style < .12:
         return keywords(random, asked)
-    if style < .5:
+    if style < .24:
+        return rambling(random, asked)
+    if style < .55:
         asked = random.choice(BEFORE) + asked + random.choice(AFTER)
     if random.random() < .15:
         asked = without_a_word(random, asked)
@@ -70,6 +81,23 @@ def keywords(random: Random, asked: str) -> str:
     if len(kept) > 3 and random.random() < .4:
         kept.pop()
     return random.choice(KEYWORDS).format(" ".join(kept))
+
+
+def rambling(random: Random, asked: str) -> str:
+    """What matters of a question, among words that do not."""
+    said = [word for word in re.findall(r"[\w'.=]*\w", asked)
+            if word.lower() not in STOP_WORDS or random.random() < .5]
+    if sum(word.lower() not in STOP_WORDS for word in said) < 2:
+        return asked
+    small = sorted(STOP_WORDS)
+    for _ in range(random.randint(2, 6)):
+        word = random.choice(FILLERS if random.random() < .5 else small)
+        said.insert(random.randint(0, len(said)), word)
+    text = " ".join(said)
+    if random.random() < .3:
+        at = random.randint(1, len(said))
+        text = " ".join(said[:at]) + random.choice([", ", ": ", "; "]) + " ".join(said[at:])
+    return text[0].upper() + text[1:] + random.choice(["?", "?", ".", "", "!"])
 
 
 def without_a_word(random: Random, asked: str) -> str:
@@ -139,7 +167,7 @@ def filled(random: Random, text: str, slots: dict[str, list[str]]) -> str:
     values = {"invented": words.invented(random), "name": person, "person": person,
               "city": words.city(random), "number": words.number(random, 2, 999),
               **{name: random.choice(several) for name, several in slots.items()}}
-    return text.format_map(values)
+    return text.format_map(values).format_map(values)       # a value may have a slot
 
 
 def unknown(random: Random) -> Dialogue:
