@@ -84,10 +84,9 @@ def test_a_system_prompt(nano):
 
 
 def test_thinking(nano):
-    said = nano.chat([{"role": "user", "content": "What is 27 plus 31?"}], think=True,
-                     stream=False, options=GREEDY).message
-    assert said.thinking and "58" in said.content
-    assert "58" in answer(nano, [{"role": "user", "content": "What is 27 plus 31?"}])
+    said = nano.chat(DIALOGUE[:1], think=True, stream=False, options=GREEDY).message
+    assert "The user asks" in said.thinking
+    assert "scatter" in said.content and "think" not in said.content
 
 
 def test_it_says_what_it_does_not_know(nano):
@@ -121,7 +120,7 @@ def test_the_command_line_needs_no_model(capsys):
 
 def test_offline_and_from_anywhere(tmp_path):
     """A fresh home, an empty cache, no network to ask."""
-    code = ("import socket; socket.socket = socket.create_connection = None\n"
+    code = ("import socket; socket.socket.connect = socket.getaddrinfo = None\n"
             "import minichat\n"
             "print(minichat.chat('nano', [{'role': 'user', 'content': 'why is the sky blue?'}], "
             "stream=False, options={'temperature': 0}).message.content)")
