@@ -20,6 +20,7 @@ WORLD = tomllib.loads((Path(__file__).parent.parent / "world/objects.toml").read
 LISTS = {kind: [one.strip().replace("-", " ")
                 for one in (text.split(",") if "," in text else text.split())]
          for kind, text in WORLD["lists"].items()}
+ARTICLES = ("The", "A", "Our", "This", "My", "Today's")
 SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
 ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!uni|use|usu|eu|one|Uni|Eu|One)")
 NEVER = set(WORLD["never"].split())
@@ -187,10 +188,8 @@ def made_domain(random: Random) -> Domain:
     for name in dict.fromkeys(names):
         kind = random.choice(["int 1 99", "int 1 999", "word", "word", "name", "city", "color",
                               "decimal 1 90", "code", "material", "thing", "day"])
-        properties.append(Property([name], kind, [
-            f"has {name} {{}}", f"has {name} {{}}", f"has the {name} {{}}", f"shows {name} {{}}",
-            f"The {name} is {{}}.", f"Its {name} is {{}}.", f", {name} {{}}", f"With {name} {{}},",
-            f"gets the {name} {{}}", f"is listed with {name} {{}}"], []))
+        clauses = [text.replace("{p}", name) for text in PHRASES["made_clauses"]]
+        properties.append(Property([name], kind, clauses, []))
     return Domain(["It"], properties)
 
 
@@ -218,12 +217,12 @@ def field(one: Property, random: Random) -> Field:
 
 
 def clause(one: Property, drawn: Any, forms: str, random: Random) -> tuple[str, str]:
-    """A clause with the value, and its form: predicate, bit, lead or whole."""
+    """A clause with the value, and its form: predicate, bit, lead, whole or opening."""
     clauses = one.negative if drawn is False else one.clauses
-    texts: dict[str, list[str]] = {"p": [], "b": [], "l": [], "w": []}
+    texts: dict[str, list[str]] = {"p": [], "b": [], "l": [], "w": [], "o": []}
     for text in clauses:
-        form = "b" if text.startswith(", ") else "l" if text.endswith(",") else \
-            "w" if text.endswith(".") else "p"
+        form = "o" if "{n}" in text else "b" if text.startswith(", ") else \
+            "l" if text.endswith(",") else "w" if text.endswith(".") else "p"
         texts[form].append(text)
     fits = [(text, form) for form in forms for text in texts[form]]
     text, form = random.choice(fits)
@@ -252,17 +251,22 @@ def told(domain: Domain, facts: list[tuple[Property, Any]], random: Random) -> s
     template = random.choice(first.clauses)
     subject = template.replace("{}", shown(drawn, random))
     whole = subject.endswith(".")
-    predicates, bit, lead, sentences = [], "", "", []
+    predicates: list[str] = []
+    bits, lead, opening, sentences = "", "", "", []
     for i, (one, fact) in enumerate(rest):
-        forms = "ppw" + ("b" if not whole and not bit else "") + ("l" if not lead else "")
-        text, form = clause(one, fact, "p" if i == 0 else forms, random)
+        first_forms = "p" if whole or random.random() < .4 else "pooo"
+        forms = "ppw" + ("b" if not whole and bits.count(",") < 2 else "") + (
+            "l" if predicates and not lead else "")
+        text, form = clause(one, fact, forms if i else first_forms, random)
         match form:
             case "p":
                 predicates.append(text)
             case "b":
-                bit = text
+                bits += text
             case "l":
                 lead = text
+            case "o":
+                opening = text
             case _:
                 sentences.append(text)
     random.shuffle(predicates)
@@ -273,21 +277,20 @@ def told(domain: Domain, facts: list[tuple[Property, Any]], random: Random) -> s
         predicates, size = predicates[size:], random.choice([1, 1, 2, 3])
     lines = [subject] if whole else []
     led = random.randrange(len(groups)) if lead else -1
+    name = subject + (bits if not bits or subject[-1] != "," else bits[1:]) + "," * bool(bits)
+    low = name[0].lower() + name[1:] if template.split()[0] in ARTICLES else name
+    if opening:
+        lines = [opening.replace("{n}", low).replace(",.", ".")]
     for i, group in enumerate(groups):
-        if i == 0 and not whole:
-            name = subject
-            if bit:
-                name += bit + ("" if subject.endswith(",") else ",")
-            if i == led and template.startswith(("The ", "A ", "Our ", "This ", "My ")):
-                name = name[0].lower() + name[1:]
-        else:
+        if lines:
             name = pronoun if i != led or pronoun == "I" else pronoun.lower()
+        elif i == led:
+            name = low
         start = f"{lead} " if i == led else ""
         lines.append(f"{start}{name} {listed(group)}.")
     at = len(lines) if random.random() < .5 else 1
     lines[at:at] = sentences
-    text = ARTICLE.sub(r"\1n ", " ".join(lines))
-    return text[0].upper() + text[1:]
+    return ARTICLE.sub(r"\1n ", " ".join(one[0].upper() + one[1:] for one in lines))
 
 
 def drawn_facts(domain: Domain, fields: list[Field], random: Random) -> tuple[str, dict[str, Any]]:
@@ -319,12 +322,9 @@ def made_facts(thing: str, fields: list[Field], random: Random) -> tuple[str, di
         if extra not in [name for name, _ in facts]:
             facts.append((extra, shown(value(random.choice(["word", "int 1 99"]), random), random)))
     random.shuffle(facts)
-    style = random.choice(["{p} {v}", "{p} {v}", "the {p} {v}", "{p}: {v}", "{v} as {p}",
-                           "a {p} of {v}", "{p} = {v}"])
+    style = random.choice(PHRASES["made_styles"])
     parts = [style.format(p=name, v=one) for name, one in facts]
-    text = random.choice(["The {o} has {l}.", "The {o} has {l}.", "A {o} with {l}.", "{O}: {l}.",
-                          "This {o} comes with {l}.", "There is a {o} with {l}.",
-                          "We know this of the {o}: {l}.", "My {o} has {l}."])
+    text = random.choice(PHRASES["made_texts"])
     return ARTICLE.sub(r"\1n ", text.format(o=thing, O=thing.capitalize(), l=listed(parts))), values
 
 

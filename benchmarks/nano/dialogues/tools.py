@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from calendar import month_name
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -26,8 +27,7 @@ VERBS = [[verb.split() for verb in line.split(", ")] for line in MADE["verbs"]]
 
 SLOT = re.compile(r"\{(\w+)(?::([\w| ]+))?\}")
 ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!uni|use|usu|eu|one)")
-MONTHS = ("January February March April May June July August September October November "
-          "December").split()
+ON_DAY = re.compile(r"\b[Oo]n (?=(?:today|tomorrow|(?:next|this) [A-Z]\w+day)\b)")
 
 
 def fill(template: str, values: dict[str, Any], random: Random) -> str:
@@ -41,8 +41,8 @@ def fill(template: str, values: dict[str, Any], random: Random) -> str:
 
 
 def spoken(template: str, values: dict[str, Any], random: Random) -> str:
-    """As fill, with "an" where a vowel follows."""
-    return ARTICLE.sub(r"\1n ", fill(template, values, random))
+    """As fill, with "an" where a vowel follows, and without "on" before "tomorrow"."""
+    return ON_DAY.sub("", ARTICLE.sub(r"\1n ", fill(template, values, random)))
 
 
 def shown(one: Any) -> str:
@@ -70,21 +70,13 @@ def time(random: Random) -> str:
 
 def date(random: Random) -> str:
     """Such as May 4, 12 June or 2027-03-14."""
-    month, day = random.randrange(12), words.number(random, 1, 28)
+    month, day = random.randint(1, 12), words.number(random, 1, 28)
     style = random.random()
     if style < .6:
-        return f"{MONTHS[month]} {day}"
+        return f"{month_name[month]} {day}"
     if style < .85:
-        return f"{day} {MONTHS[month]}"
-    return f"{words.number(random, 2020, 2035)}-{month + 1:02}-{day:02}"
-
-
-def email(random: Random) -> str:
-    return f"{words.name(random).lower()}@{value('site', random).removeprefix('www.')}"
-
-
-def phone(random: Random) -> str:
-    return " ".join(str(words.number(random, 100, 999)) for _ in range(random.choice([2, 2, 3])))
+        return f"{day} {month_name[month]}"
+    return f"{words.number(random, 2020, 2035)}-{month:02}-{day:02}"
 
 
 def address(random: Random) -> str:
@@ -104,8 +96,12 @@ INTEGERS = {"few": (2, 12), "count": (2, 99), "big": (100, 5000), "minutes": (2,
             "percent": (2, 100), "degrees": (-9, 36), "year": (1900, 2035)}
 KINDS: dict[str, Callable[[Random], Any]] = {
     "name": words.name, "city": words.city, "price": price, "time": time,
-    "date": date, "email": email, "phone": phone, "address": address, "code": code,
-    "word": words.invented, "on_off": lambda random: random.random() < .5}
+    "date": date, "address": address, "code": code, "word": words.invented,
+    "on_off": lambda random: random.random() < .5,
+    "phone": lambda random: " ".join(str(words.number(random, 100, 999))
+                                     for _ in range(random.choice([2, 2, 3]))),
+    "email": lambda random: f"{words.name(random)}@{value('site', random)}".lower().replace(
+        "@www.", "@")}
 TYPES = {**dict.fromkeys(INTEGERS, "integer"), "price": "number", "on_off": "boolean"}
 
 
@@ -147,13 +143,14 @@ class Parameter:
 
 @dataclass
 class Task:
-    """A tool and one use of it; wish says what it is for, after "The user wants to"."""
+    """A tool and one use of it; wish is said after "The user wants to", near is not for it."""
     tool: dict[str, Any]
     wish: str
     request: str
     arguments: dict[str, Any]
     result: str
     answer: str
+    near: str
 
     @property
     def name(self) -> str:
@@ -185,15 +182,18 @@ def lowered(values: dict[str, Any], random: Random) -> dict[str, Any]:
             for slot, one in values.items()}
 
 
-def styled(text: str, random: Random) -> str:
-    """A request with its first letter and end as different people write them."""
-    style = random.random()
+def styled(text: str, values: dict[str, Any], random: Random) -> str:
+    """A request as different people write it; a value that stands first is not changed."""
+    fixed = text.startswith(tuple(shown(one) for one in values.values()))
+    head, tail, style = text[0], text[1:], random.random()
+    small = text if fixed else head.lower() + tail
+    text = text if fixed or random.random() < .25 else head.upper() + tail
     if style < .08:
-        text = random.choice(TALK["before"]) + text[0].lower() + text[1:]
+        text = random.choice(TALK["before"]) + small
     elif style < .14 and text[-1] in ".?!":
         text += random.choice(TALK["after"])
     elif style < .3:
-        text = text[0].lower() + text[1:].rstrip(".?!")
+        text = small.rstrip(".?!")
     elif style < .4:
         text = text.rstrip(".?!")
     return text
@@ -204,7 +204,7 @@ class Known:
 
     def __init__(self, table: dict[str, Any]) -> None:
         self.names, self.about, self.ask = table["names"], table["about"], table["ask"]
-        self.result, self.say = table["result"], table["say"]
+        self.result, self.say, self.near = table["result"], table["say"], table["near"]
         self.parameters = [line.split(" ", 2) for line in table.get("params", ())]
 
     def task(self, random: Random) -> Task:
@@ -217,7 +217,7 @@ class Known:
         given = lowered(values, random)
         arguments = {one.name: given[one.slot] for one in parameters if one.slot in slots}
         asked = quoted(given, {one.slot: one.kind for one in parameters}, random)
-        request = styled(spoken(template, asked, random), random)
+        request = styled(spoken(template, asked, random), asked, random)
         result = fill(self.result, values, random)
         fitting = [say for say in self.say
                    if all(slot in values for slot, _ in SLOT.findall(say))]
@@ -226,10 +226,10 @@ class Known:
             problem = random.choice(MADE["problems"])
             result = json.dumps({"error": problem})
             answer = fill(random.choice(TALK["failed"]), {"problem": problem}, random)
-        about = random.choice(self.about)
-        tool = offer(random.choice(self.names), about, parameters, random)
+        tool = offer(random.choice(self.names), random.choice(self.about), parameters, random)
         wish = self.about[0][0].lower() + self.about[0][1:]
-        return Task(tool, wish, request, arguments, result, answer[0].upper() + answer[1:])
+        near = styled(spoken(random.choice(self.near), {}, random), {}, random)
+        return Task(tool, wish, request, arguments, result, answer[0].upper() + answer[1:], near)
 
 
 KNOWN = [Known(table) for table in WORLD["tool"]]
@@ -246,56 +246,61 @@ def named(verb: str, noun: str, random: Random) -> str:
         [55, 15, 12, 6, 5, 7])[0]
 
 
-def made_parameters(random: Random) -> list[tuple[Parameter, list[str]]]:
-    """One to three parameters, each with its phrasings."""
-    count = random.choice([1, 1, 1, 2, 2, 2, 3])
-    drawn: list[tuple[Parameter, list[str]]] = []
-    for table in random.sample(MADE["parameters"], count):
+def made_parameters(random: Random) -> list[tuple[Parameter, list[str], list[str]]]:
+    """One to three parameters, each with its phrasings and with clauses about it."""
+    drawn: list[tuple[Parameter, list[str], list[str]]] = []
+    for table in random.sample(MADE["parameters"], random.choice([1, 1, 1, 2, 2, 2, 3])):
         name, kind = random.choice(table["name"]), random.choice(table["kind"])
-        about, say = table["about"], table["say"]
-        if random.random() < .08:
-            name = words.invented(random, 2)
-            about, say = f"The {name}", []
+        about, say, fact = table["about"], table["say"], table["fact"]
+        new = random.random() < .08
+        if new:
+            about = f"The {(name := words.invented(random, 2))}"
             if random.random() < .3:
                 kind = "|".join(words.invented(random) for _ in range(3))
-        if any(name == one.name for one, _ in drawn):
+        if any(name == one.name for one, _, _ in drawn):
             continue
-        label = name.replace("_", " ")
-        say = say if say and (name in ("from", "to") or random.random() < .6) else [
-            f"with {label} {{v}}", f"with the {label} {{v}}", f"{label} {{v}}",
-            f"and the {label} should be {{v}}"]
-        required = not drawn or random.random() < .75
-        drawn.append((Parameter(name, name, kind, about, required), say))
+        if new or name not in ("from", "to") and random.random() < .35:
+            say, fact = ([text.replace("{label}", name.replace("_", " ")) for text in MADE[key]]
+                         for key in ("say", "fact"))
+        one = Parameter(name, name, kind, about, not drawn or random.random() < .75)
+        drawn.append((one, say, fact))
     return drawn
 
 
-def made(verb: str, done: str, noun: str, random: Random) -> Task:
+def made(group: list[list[str]], noun: str, random: Random) -> Task:
     """A tool made of a verb and a noun, with a request for it."""
-    drawn = made_parameters(random)
-    parameters = [one for one, _ in drawn]
-    told = [(one, say) for one, say in drawn if one.required or random.random() < .5]
-    given = lowered({one.slot: value(one.kind, random) for one, _ in told}, random)
-    article = random.choice(["a", "a", "the", "the", "my", "our", "this"])
-    texts = {"verb": verb, "noun": noun, "done": done, "do": f"{verb} {article} {noun}"}
-    asked = quoted(given, {one.slot: one.kind for one, _ in told}, random)
-    phrases = [random.choice(say).replace("{v}", shown(asked[one.slot])) for one, say in told]
-    if random.random() < .3:
-        random.shuffle(phrases)
-    texts["with"] = random.choice([" ", " ", ", ", " and "]).join(phrases).replace(
-        "and and", "and")
+    drawn, (verb, done) = made_parameters(random), random.choice(group)
+    told = [one for one in drawn if one[0].required or random.random() < .5]
+    kinds = {one.slot: one.kind for one, _, _ in told}
+    given = lowered({slot: value(kind, random) for slot, kind in kinds.items()}, random)
+    other, other_done = random.choice(random.choice([one for one in VERBS if one is not group]))
+    texts = {"verb": verb, "noun": noun, "done": done, "thing": random.choice(NOUNS),
+             "do": f"{verb} {random.choice('a a the the my our this'.split())} {noun}",
+             "other": other, "other_done": other_done}
+    asked = quoted(given, kinds, random)
     texts["list"] = random.choice([", ", "; ", ". "]).join(
         f"{one.name.replace('_', ' ').capitalize()}: {shown(asked[one.slot])}"
-        for one, _ in told)
-    request = spoken(random.choice(MADE["frames"]), texts, random)
-    about = spoken(random.choice(MADE["about"]), texts, random)
+        for one, _, _ in told)
+    frames = random.choices(["frames", "led", "stated"], [60, 20, 20])[0]
+    if frames != "frames":
+        one, say, fact = told.pop(random.randrange(len(told)))
+        texts["lead"] = random.choice(
+            [text for text in say if text[:4] != "and "] if frames == "led" else fact
+        ).replace("{v}", shown(asked[one.slot]))
+    phrases = [random.choice(say).replace("{v}", shown(asked[one.slot])) for one, say, _ in told]
+    if random.random() < .3:
+        random.shuffle(phrases)
+    joined = random.choice([" ", " ", ", ", " and "]).join(phrases)
+    texts["with"] = f" {joined}".rstrip().replace("and and", "and")
+    request = styled(spoken(random.choice(MADE[frames]), texts, random), asked, random)
+    about, near = (spoken(random.choice(MADE[key]), texts, random) for key in ("about", "near"))
     name, plain = named(verb, noun, random), .08
     if random.random() < .04:
-        name = random.choice([words.invented(random), f"tool_{words.number(random, 1, 99)}"])
-        plain = 0
-    tool = offer(name, about[0].upper() + about[1:], parameters, random, plain)
+        name, plain = random.choice(["tool_", words.invented(random)]) + code(random).lower(), 0
+    tool = offer(name, about[0].upper() + about[1:], [one for one, _, _ in drawn], random, plain)
     result, answer = made_result(texts, random)
-    request = styled(request[0].upper() + request[1:], random)
-    return Task(tool, spoken("{verb} a {noun}", texts, random), request, given, result, answer)
+    return Task(tool, spoken("{verb} a {noun}", texts, random), request, given, result, answer,
+                styled(near, {}, random))
 
 
 def made_result(texts: dict[str, str], random: Random) -> tuple[str, str]:
@@ -322,19 +327,13 @@ def made_tasks(count: int, random: Random) -> list[Task]:
     """Made tools; beside the first, others that share its verb or its noun, never both."""
     def noun() -> str:
         return words.invented(random, 2) if random.random() < .15 else random.choice(NOUNS)
-    group = random.choice(VERBS)
-    verb, done = random.choice(group)
-    first = noun()
-    pairs = [(verb, done, first)]
+    pairs = [(random.choice(VERBS), noun())]
     while len(pairs) < count:
-        other, thing, style = random.choice(VERBS), noun(), random.random()
-        if style < .35 and thing != first:
-            pairs.append((verb, done, thing))
-        elif style < .7 and other is not group:
-            pairs.append((*random.choice(other), first))
-        elif other is not group and thing != first:
-            pairs.append((*random.choice(other), thing))
-    return [made(*pair, random) for pair in pairs]
+        style, (verbs, first) = random.random(), pairs[0]
+        one = (verbs if style < .35 else random.choice(VERBS),
+               first if .35 <= style < .7 else noun())
+        pairs += [one] if one not in pairs else []
+    return [made(*one, random) for one in pairs]
 
 
 def tasks(count: int, random: Random) -> list[Task]:
@@ -386,10 +385,12 @@ def dialogue(random: Random) -> Dialogue:
         messages += [user(greeting), assistant(reply, **thought(
             think, "The user only talks. No tool fits this. I answer."))]
     for i, task in enumerate(offered[:turns]):
-        if random.random() >= .12:
+        if random.random() >= .2:
             messages += turn(task, True, i == turns - 1, think, random)
-        elif hidden and random.random() < .55:
-            messages += turn(hidden.pop(), False, True, think, random)
+        elif random.random() < .6:
+            near = replace(task, request=task.near, wish="do another thing")
+            other = hidden.pop() if hidden and random.random() < .6 else near
+            messages += turn(other, False, True, think, random)
         else:
             asked, answer = pair(random)
             messages += [user(asked), assistant(answer, **thought(
