@@ -1,4 +1,8 @@
-"""nano's tokenizer: byte-level BPE, digits one by one, trained on its own dialogues."""
+"""nano's tokenizer: byte-level BPE, digits one by one, trained on its own dialogues.
+
+A blank belongs to the small word after it, but not to a word with a capital: a name has the same
+tokens in a sentence and between the quotes of JSON.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -9,7 +13,7 @@ VOCAB_SIZE = 4096
 END_OF_TEXT, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 # Not special: they belong to the text of an answer, and decoding keeps them.
 TAGS = ["<think>", "</think>", "<tool_call>", "</tool_call>", "<tools>", "</tools>"]
-WORDS = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+WORDS = r" I(?!\p{L})|\p{Lu}\p{L}*| ?(?!\p{Lu})\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 def trained(texts: Iterable[str]) -> Tokenizer:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from random import Random
 
-ONSETS = ("b c d f g h j k l m n p r s t v w z br ch cl cr dr fl gl gr kr pl pr sh sl st th tr "
-          "vl zh").split()
-VOWELS = "a a a e e i i o o u ai ea ee ia io ou y".split()
-CODAS = ["", "", "", ""] + "l m n n r r s t th x nd rn ck ll nn ss rt".split()
+ONSETS = ("b c d f g h j k l m n p qu r s t v w x y z br ch cl cr dr fl fr gl gr kl kn kr ph pl "
+          "pr sc sh sk sl sm sn sp st str sw th tr tw vl wh wr zh").split()
+VOWELS = "a a a a e e e e i i i o o o u u y ai au ea ee ei eo ia ie io oa oo ou ue".split()
+CODAS = [""] * 16 + ("b c ck d f g gh k l l l ll lm m m n n n nd ng nk nn nt p r r r rd rk rn rt "
+                     "s s sh sk ss st t th tt tch v x z").split()
 
 
 def held_out_number(number: int) -> bool:
@@ -34,9 +35,16 @@ def price(random: Random, high: int = 90) -> float:
 def invented(random: Random, syllables: int | None = None) -> str:
     """A word that can be spoken and that nobody has heard, in small letters."""
     count = syllables or random.choice([1, 2, 2, 2, 3])
-    return "".join(random.choice(ONSETS) + random.choice(VOWELS)
+    word = "".join(random.choice(ONSETS) + random.choice(VOWELS)
                    + (random.choice(CODAS) if i == count - 1 or random.random() < .25 else "")
                    for i in range(count))
+    return word[1:] if count > 1 and random.random() < .2 else word
+
+
+def blended(random: Random, known: list[str]) -> str:
+    """The head of one word and the tail of another, as in Rosabert or Hamlona."""
+    head, tail = random.choice(known), random.choice(known).lower()
+    return head[:random.randint(1, 4)] + tail[random.randint(1, len(tail) - 2):]
 
 
 FIRST_NAMES = """
@@ -64,14 +72,18 @@ Sofia Stockholm Sydney Tallinn Tokyo Toronto Turin Valencia Venice Vienna Warsaw
 
 
 def name(random: Random) -> str:
-    """A first name; half of them are invented, so that any can be repeated."""
-    if random.random() < .5:
+    """A first name; most of them are invented, so that any can be repeated."""
+    kind = random.random()
+    if kind < .4:
         return random.choice(FIRST_NAMES)
-    return invented(random).capitalize()
+    return blended(random, FIRST_NAMES) if kind < .7 else invented(random).capitalize()
 
 
 def city(random: Random) -> str:
-    """A city; a third of them are invented."""
-    if random.random() < .67:
+    """A city; half of them are invented."""
+    kind = random.random()
+    if kind < .5:
         return random.choice(CITIES)
+    if kind < .75:
+        return blended(random, CITIES)
     return invented(random, random.choice([2, 2, 3])).capitalize()

@@ -13,14 +13,14 @@ __all__ = ["LESSONS", "Dialogue", "dialogue"]
 LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
     "echo": {echo.dialogue: 1.},
     "world": {
-        questions.dialogue: .34,
-        questions.unknown: .07,
-        memory.dialogue: .15,
-        roles.dialogue: .08,
-        tools.dialogue: .18,
+        questions.dialogue: .38,
+        questions.unknown: .06,
+        memory.dialogue: .16,
+        roles.dialogue: .07,
+        tools.dialogue: .17,
         objects.dialogue: .11,
         sums.dialogue: .1,
-        echo.dialogue: .06,
+        echo.dialogue: .05,
     },
 }
 

@@ -27,15 +27,18 @@ KEYS = ["{} What is {}?", "{} And {}?", "{} Tell me {}.", "{} Now {}, please.", 
 
 def word(random: Random) -> str:
     kind = random.random()
-    if kind < .4:
+    if kind < .3:
         return words.invented(random)
+    if kind < .4:
+        return words.invented(random).capitalize()
     if kind < .55:
         return words.name(random)
     if kind < .65:
         return words.city(random)
     if kind < .75:
         return str(words.number(random, 1, 9999))
-    return random.choice(random.choice([VERBS, THINGS, COLORS]))
+    one = random.choice(random.choice([VERBS, THINGS, COLORS]))
+    return one.capitalize() if kind > .95 else one
 
 
 def dialogue(random: Random) -> Dialogue:
@@ -45,7 +48,7 @@ def dialogue(random: Random) -> Dialogue:
         said = [word(random) for _ in range(random.randint(2, 8))]
         text = " ".join(said)
         kind = random.random()
-        if kind < .45:
+        if kind < .4:
             asked, answer = random.choice(FRAMES).format(text), text
         elif kind < .6:
             asked, answer = random.choice(QUOTED).format(text), json.dumps(text)

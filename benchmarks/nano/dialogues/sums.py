@@ -360,7 +360,7 @@ def drawn(random: Random) -> Sum:
 
 
 def dialogue(random: Random) -> Dialogue:
-    """One sum or two, sometimes after small talk."""
+    """One to three sums, sometimes after small talk."""
     think = random.random() < .3
 
     def thought(text: str) -> dict[str, str]:
@@ -370,7 +370,7 @@ def dialogue(random: Random) -> Dialogue:
     if random.random() < .1:
         hello, reply = random.choice(TALK)
         messages += [user(hello), assistant(reply, **thought("The user only talks. I answer."))]
-    for _ in range(2 if random.random() < .1 else 1):
+    for _ in range(random.choice([1, 1, 2, 3])):
         one = drawn(random)
         messages += [user(one.question), assistant(one.answer, **thought(one.steps))]
     return Dialogue(messages, think=think)
