@@ -1,6 +1,7 @@
 """The training: Muon for the matrices, AdamW for the rest, bf16; it goes on where it stopped."""
 from __future__ import annotations
 
+import ctypes
 import json
 import time
 from bisect import bisect_right
@@ -90,6 +91,15 @@ def optimizers(model: Nano) -> list[torch.optim.Optimizer]:
             torch.optim.AdamW(rest, ADAM_LR, betas=(.9, .98), weight_decay=0.)]
 
 
+def keep_freed_memory() -> None:
+    """Tells glibc to give no large block back to the system: each step takes the same ones
+    again, and a fifth of its time went into their pages."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(-4, 0)                  # M_MMAP_MAX: no block of its own for a large one
+        mallopt(-1, 2**31 - 1)          # M_TRIM_THRESHOLD
+
+
 def share(step: int, steps: int) -> float:
     """Of the learning rate: warm-up, a plateau, then down to nothing."""
     return min((step + 1) / WARMUP, 1., (steps - step) / (steps * DECAY))
@@ -103,6 +113,7 @@ def train(folder: Path, steps: int, pupil: Nano | None = None) -> Nano:
     The checkpoint folder/state.pt is written every SAVE_SECONDS; a run that was stopped goes on
     from there, with the same batches.
     """
+    keep_freed_memory()
     model = pupil or Nano()
     both = optimizers(model)
     state, step = folder / "state.pt", 0
