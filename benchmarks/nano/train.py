@@ -91,13 +91,17 @@ def optimizers(model: Nano) -> list[torch.optim.Optimizer]:
             torch.optim.AdamW(rest, ADAM_LR, betas=(.9, .98), weight_decay=0.)]
 
 
-def keep_freed_memory() -> None:
-    """Tells glibc to give no large block back to the system: each step takes the same ones
-    again, and a fifth of its time went into their pages."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(-4, 0)                  # M_MMAP_MAX: no block of its own for a large one
-        mallopt(-1, 2**31 - 1)          # M_TRIM_THRESHOLD
+class Heap:
+    """glibc's: it gives no large block back to the system at once, for each step takes the same
+    again and a fifth of its time went into their pages; only what trim() finds in its holes."""
+
+    def __init__(self) -> None:
+        libc = ctypes.CDLL(None)
+        set_option = getattr(libc, "mallopt", lambda option, value: None)
+        set_option(-4, 0)               # M_MMAP_MAX: no mapping of its own for a large block
+        set_option(-8, 1)               # M_ARENA_MAX
+        set_option(-1, 2**31 - 1)       # M_TRIM_THRESHOLD
+        self.trim = getattr(libc, "malloc_trim", lambda pad: None)
 
 
 def share(step: int, steps: int) -> float:
@@ -113,7 +117,7 @@ def train(folder: Path, steps: int, pupil: Nano | None = None) -> Nano:
     The checkpoint folder/state.pt is written every SAVE_SECONDS; a run that was stopped goes on
     from there, with the same batches.
     """
-    keep_freed_memory()
+    heap = Heap()
     model = pupil or Nano()
     both = optimizers(model)
     state, step = folder / "state.pt", 0
@@ -148,6 +152,7 @@ def train(folder: Path, steps: int, pupil: Nano | None = None) -> Nano:
                                       "seconds": round(time.monotonic() - began)}) + "\n")
                 log.flush()
                 losses.clear()
+                heap.trim(0)
             if time.monotonic() - saved_at > SAVE_SECONDS or step == steps:
                 save(state, model, both, step)
                 saved_at = time.monotonic()
