@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 import jinja2
-from jinja2 import nodes
+from jinja2 import meta, nodes
 
 from .errors import MinichatError, ModelError, RequestError
 from .templates import sandbox
 from .templates.budget import Overrun, budget, settled, weight_of
+from .templates.ids import identify
 from .templates.origin import Spans, Text
 
 REASONING = ("reasoning_content", "thinking", "reasoning")
@@ -62,6 +63,11 @@ class Template:
                              "one named default")
         return self.source["default"]
 
+    def variables(self, tools: bool = False) -> frozenset[str]:
+        """Returns the names that the template which applies is to be given: messages, tools,
+        enable_thinking and the like."""
+        return self._compiled(self.text(tools))[2]
+
     def render(self, messages: Messages, *, tools: Sequence[Any] | None = None,
                add_generation_prompt: bool = True, continue_final_message: bool = False,
                **kwargs: Any) -> Prompt:
@@ -71,9 +77,10 @@ class Template:
         with its content, or with its thinking if there is no content.  kwargs are the
         template's own: enable_thinking and the like.
         """
-        compiled, literals = self._compiled(self.text(bool(tools)))
+        compiled, literals, _ = self._compiled(self.text(bool(tools)))
         inputs = _plain({"tools": list(tools) if tools else None, **kwargs})
         conversation = [_message(message) for message in messages]
+        identify(conversation, self.text(bool(tools)))
         tag = ""
         if continue_final_message:
             tag = _leave_open(conversation)
@@ -103,7 +110,7 @@ class Template:
         except Exception as error:
             raise ModelError(f"{self.place}: line {_line(error)}: {_words(error)}") from error
 
-    def _compiled(self, source: str) -> tuple[jinja2.Template, str]:
+    def _compiled(self, source: str) -> tuple[jinja2.Template, str, frozenset[str]]:
         if len(source) > TEMPLATE_CHARACTERS:
             raise ModelError(f"{self.place}: has {len(source)} characters; may have "
                              f"{TEMPLATE_CHARACTERS}")
@@ -124,13 +131,14 @@ _environment = sandbox.Environment()
 
 
 @lru_cache(64)
-def _compile(source: str) -> tuple[jinja2.Template, str]:
-    """Returns a compiled template and all the text in it."""
+def _compile(source: str) -> tuple[jinja2.Template, str, frozenset[str]]:
+    """Returns a compiled template, all the text in it, and the names it does not set itself."""
     tree = _environment.parse(source)
     _check_depth(tree)
+    names = frozenset(meta.find_undeclared_variables(tree))
     literals = {node.data for node in tree.find_all(nodes.TemplateData)}
     literals |= {node.value for node in tree.find_all(nodes.Const) if isinstance(node.value, str)}
-    return _environment.from_string(tree), "\0".join(sorted(literals))
+    return _environment.from_string(tree), "\0".join(sorted(literals)), names
 
 
 def _check_depth(tree: nodes.Node) -> None:

@@ -226,3 +226,35 @@ def test_other_objects_are_shown_by_name_only():
         secret = "leaked"
     assert render("{{ messages[0].content }}{{ messages[0].content.secret }}",
                   [{"role": "user", "content": Rich()}]) == "<Rich>"
+
+
+CALLS = [{"role": "user", "content": "The time in Rome and Oslo?"},
+         {"role": "assistant", "tool_calls": [
+             {"function": {"name": "time", "arguments": {"city": "Rome"}}},
+             {"id": "call_1", "function": {"name": "clock", "arguments": {"city": "Oslo"}}},
+             {"id": "a1b2c3d4e", "function": {"name": "time", "arguments": {"city": "Bonn"}}}]},
+         {"role": "tool", "tool_name": "clock", "content": "two"},
+         {"role": "tool", "content": "one"},
+         {"role": "tool", "tool_call_id": "a1b2c3d4e", "content": "three"}]
+IDS = """{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.arguments.city }}=
+{{- c.id }};{% endfor %}{% if m.role == 'tool' %}{{ m.content }}={{ m.tool_call_id }};{% endif %}
+{%- endfor %}"""
+
+
+@pytest.mark.parametrize("length, ids", [("", ["000000001", "call_1", "a1b2c3d4e"]),
+                                         ("{% if ''|length != 9 %}{% endif %}", None)])
+def test_results_find_their_calls(length, ids):
+    said = dict(each.split("=") for each in
+                Template(IDS + length).render(CALLS).strip(";").split(";"))
+    assert [said[city] for city in ("Rome", "Oslo", "Bonn")] == [
+        said[result] for result in ("one", "two", "three")]
+    if ids:
+        assert [said[city] for city in ("Rome", "Oslo", "Bonn")] == ids
+    else:                               # Mistral's: nine letters and digits
+        assert all(len(id) == 9 and id.isalnum() for id in said.values())
+        assert said["Bonn"] == "a1b2c3d4e" and len({*said.values()}) == 3
+
+
+def test_a_template_without_ids_gets_none():
+    source = "{% for c in messages[1].tool_calls %}{{ c.id is defined }} {% endfor %}"
+    assert Template(source).render(CALLS) == "False True True "
