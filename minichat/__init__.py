@@ -7,6 +7,10 @@ The way of a chat, one module per stage:
 
     request.py      what the caller sent, checked
     options.py      its options: names, ranges, defaults
+    schemas.py      Python types -> JSON schemas
+    records.py      what classes say of their fields
+    functions.py    Python functions -> tools
+    docstrings.py   what their docstrings say
     prompt.py       messages -> prompt text, by the model's own template
     templates/      what templates run in, and whose text is whose
     fit.py          which messages fit the context

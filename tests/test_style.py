@@ -22,7 +22,11 @@ PROSE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "pyproject.tom
 # A module imports only from rows above its own.  This list is the architecture.
 LAYERS = [
     {"errors"},
-    {"_native", "families.spec", "options", "spelling", "templates", "cpus", "memory", "cache"},
+    {"_native", "families.spec", "options", "spelling", "templates", "cpus", "memory", "cache",
+     "docstrings"},
+    {"records"},
+    {"schemas"},
+    {"functions"},
     {"request"},
     {"families", "prompt", "fit", "tokens", "sample", "text", "chunks", "checkpoint"},
     {"weights", "pages"},
