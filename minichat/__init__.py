@@ -16,6 +16,7 @@ The way of a chat, one module per stage:
     fit.py          which messages fit the context
     tokens.py       text <-> token ids
     spelling.py     what a token spells, in bytes
+    constrain.py    format -> which tokens may come next
     sample.py       options -> the sampler that draws the tokens
     engine.py       token ids -> token ids, many sequences at once
     sequence.py     one of them: its ids, its pages
@@ -57,7 +58,8 @@ from .errors import (
     RequestError,
     Unsupported,
 )
+from .request import Lark
 
-__all__ = ["ChatStream", "Chunk", "MinichatError", "MinichatWarning", "Model", "ModelError",
+__all__ = ["ChatStream", "Chunk", "Lark", "MinichatError", "MinichatWarning", "Model", "ModelError",
            "ModelNotFound", "NativeError", "OutOfMemory", "RequestError", "Unsupported",
            "achat", "chat", "load", "ps"]

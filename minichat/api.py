@@ -11,7 +11,7 @@ from . import load as loading
 from .chat import ChatStream, Model
 from .chunks import Chunk, Clock
 from .load import Progress
-from .request import Request
+from .request import Format, Request
 from .residency import Key, Residency, chatting, pinned
 
 QUANTIZATION = "q4"
@@ -23,7 +23,7 @@ Messages = Sequence[Mapping[str, Any]]
 
 @overload
 def chat(model: str | Path, messages: Messages | None = None, *,
-         tools: Sequence[Any] | None = None, format: str | Mapping[str, Any] | None = None,
+         tools: Sequence[Any] | None = None, format: Format | type | None = None,
          options: Mapping[str, Any] | None = None, stream: Literal[True] = True,
          think: bool | str | None = None, keep_alive: float | str | None = None,
          truncate: bool | None = None, shift: bool | None = None, logprobs: bool | None = None,
@@ -32,7 +32,7 @@ def chat(model: str | Path, messages: Messages | None = None, *,
          progress: Progress | None = None) -> ChatStream: ...
 @overload
 def chat(model: str | Path, messages: Messages | None = None, *,
-         tools: Sequence[Any] | None = None, format: str | Mapping[str, Any] | None = None,
+         tools: Sequence[Any] | None = None, format: Format | type | None = None,
          options: Mapping[str, Any] | None = None, stream: Literal[False],
          think: bool | str | None = None, keep_alive: float | str | None = None,
          truncate: bool | None = None, shift: bool | None = None, logprobs: bool | None = None,
@@ -40,7 +40,7 @@ def chat(model: str | Path, messages: Messages | None = None, *,
          quantization: str | None = None, strict: bool = False,
          progress: Progress | None = None) -> Chunk: ...
 def chat(model: str | Path, messages: Messages | None = None, *,
-         tools: Sequence[Any] | None = None, format: str | Mapping[str, Any] | None = None,
+         tools: Sequence[Any] | None = None, format: Format | type | None = None,
          options: Mapping[str, Any] | None = None, stream: bool = True,
          think: bool | str | None = None, keep_alive: float | str | None = None,
          truncate: bool | None = None, shift: bool | None = None, logprobs: bool | None = None,
@@ -61,8 +61,12 @@ def chat(model: str | Path, messages: Messages | None = None, *,
         The chat so far, each with role (system, user, assistant, tool) and content.  A last
         message of the assistant is continued.  None at all: the model is only loaded, or with
         keep_alive=0 unloaded.
-    tools, format
+    tools
         Not supported yet: Unsupported.
+    format
+        Holds the answer's content to "json" (an object), a JSON schema, which may be given as a
+        dataclass, TypedDict or pydantic model, a compiled regular expression, or a grammar
+        (minichat.Lark).  It always fits, or ends with done_reason "length".
     options
         temperature, top_k, top_p, min_p, typical_p, seed, num_predict, num_ctx, num_keep, stop,
         repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, num_thread,

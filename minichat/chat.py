@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import chunks, cpus, sample
+from . import chunks, constrain, cpus, sample
 from .chunks import Chunk, Clock, Counts
+from .constrain import Constraint, Thinking, Vocabulary
 from .engine import STEP_TOKENS, End, Engine, Run
 from .errors import RequestError
 from .families.spec import Family
 from .fit import fit
 from .prompt import Template
-from .request import Message, Options, Request
+from .request import Format, Message, Options, Request
 from .sequence import Work
 from .text import Part, Splitter, opens_thinking
 from .tokens import Tokenizer
@@ -27,6 +28,7 @@ class Prompt:
     """What a request became: ids, and what had to go."""
     ids: tuple[int, ...]
     inside_thinking: bool
+    may_think: bool             # or the answer is content from its beginning
     dropped_messages: int
 
 
@@ -44,6 +46,7 @@ class Model:
         self.long_after, self.size_bytes = long_after, size_bytes
         self.threads = max(1, min(cpus.available(), size_bytes // THREAD_BYTES))
         self._release: Callable[[], None] | None = None
+        self._vocabulary: list[Vocabulary] = []     # one, once a format was asked for
 
     def pinned(self, name: str, release: Callable[[], None]) -> Model:
         """Returns a handle on the same model whose close() calls release, once."""
@@ -52,7 +55,7 @@ class Model:
         return handle
 
     def chat(self, messages: Sequence[Mapping[str, Any]] | None = None, *,
-             tools: Sequence[Any] | None = None, format: str | Mapping[str, Any] | None = None,
+             tools: Sequence[Any] | None = None, format: Format | type | None = None,
              options: Mapping[str, Any] | None = None, stream: bool = True,
              think: bool | str | None = None, truncate: bool | None = None,
              shift: bool | None = None, logprobs: bool | None = None,
@@ -107,11 +110,14 @@ class Model:
         prefill = request.messages[-1].role == "assistant"
         rendered: dict[int, tuple[str, tuple[int, ...]]] = {}
 
-        def count(messages: list[Message]) -> int:
-            text = template.render([m.to_dict() for m in messages],
+        def render(messages: list[Message], think: bool | str | None) -> str:
+            return template.render([m.to_dict() for m in messages],
                                    add_generation_prompt=not prefill,
                                    continue_final_message=prefill,
-                                   **self.thinking_arguments(request, template))
+                                   **self.thinking_arguments(request, template, think))
+
+        def count(messages: list[Message]) -> int:
+            text = render(messages, request.think)
             ids = tuple(self.tokenizer.encode(text))
             rendered[len(messages)] = text, ids
             return len(ids)
@@ -120,17 +126,24 @@ class Model:
         text, ids = rendered[len(messages)]
         if not ids:
             raise RequestError("messages: the prompt is empty; the model needs one token at least")
-        return Prompt(ids, opens_thinking(text, self.family.thinking), dropped)
+        tags = self.family.thinking
+        may_think = tags is not None and request.think is not False and (
+            not text.rstrip().endswith(tags[1])             # ended already
+            and not (prefill and request.messages[-1].content)
+            # A template that writes something else to make it think does not do so now.
+            and (request.think is not None or render(messages, True) == text))
+        return Prompt(ids, opens_thinking(text, tags), may_think, dropped)
 
-    def thinking_arguments(self, request: Request, template: Template) -> dict[str, Any]:
+    def thinking_arguments(self, request: Request, template: Template,
+                           think: bool | str | None) -> dict[str, Any]:
         """What the template is told about thinking: nothing, unless the request says so."""
-        if request.think is None:
+        if think is None:
             return {}
-        switch = "enable_thinking" in template.text()
-        if request.think and not switch and self.family.thinking is None:
+        switches = {"enable_thinking", "thinking"} & template.variables()
+        if request.think and not switches and self.family.thinking is None:
             request.refuse_thinking()
-        level = {"reasoning_effort": request.think} if isinstance(request.think, str) else {}
-        return {"enable_thinking": bool(request.think), **level}
+        level = {"reasoning_effort": think} if isinstance(think, str) else {}
+        return {**dict.fromkeys(switches, bool(think)), **level}
 
     def work(self, request: Request) -> tuple[Work, Prompt, Options]:
         """Everything that a request needs before the engine starts; raises what is wrong."""
@@ -150,8 +163,25 @@ class Model:
             num_predict=min(options.num_predict, most) if options.num_predict >= 0 else most,
             num_keep=self.num_keep(options, prompt), shift=request.shift,
             num_thread=min(options.num_thread or self.threads, most_threads),
-            num_batch=options.num_batch or STEP_TOKENS, long_after=self.long_after)
+            num_batch=options.num_batch or STEP_TOKENS, long_after=self.long_after,
+            constraint=self.constraint(request, prompt))
         return work, prompt, options
+
+    def constraint(self, request: Request, prompt: Prompt) -> Constraint | None:
+        """Returns what holds the answer to format: from the end of the thinking on."""
+        if request.format is None:
+            return None
+        source, tags = constrain.grammar(request.format), self.family.thinking
+        if not self._vocabulary:
+            self._vocabulary.append(Vocabulary(
+                self.tokenizer.spelled(self.engine.model.vocab_size),
+                self.tokenizer.silent(tags or ()), self.end, self.tokenizer.encode))
+        gate = None
+        if tags and (prompt.inside_thinking or prompt.may_think):
+            gate = Thinking(tags, prompt.inside_thinking, self.tokenizer.decoder(tags).push)
+        last = request.messages[-1]
+        return Constraint(self._vocabulary[0], source, gate=gate, single=request.logprobs,
+                          said=last.content if last.role == "assistant" else "")
 
     def num_keep(self, options: Options, prompt: Prompt) -> int:
         """Positions that a shift spares: a BOS that the template writes comes on top."""

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from . import _native
@@ -120,6 +121,7 @@ class Engine:
         self._orders = 0
         self._thread: threading.Thread | None = None
         self._workspace: _native.Workspace | None = None
+        self._masks = ThreadPoolExecutor(1, "minichat-masks")   # while the step runs
 
     @property
     def closed(self) -> bool:
@@ -168,6 +170,7 @@ class Engine:
             error: BaseException = MinichatError("model: closed while this chat was running")
         except BaseException as unexpected:     # a reader must never wait for nothing
             error = unexpected
+        self._masks.shutdown(wait=False)
         with self._changed:
             self._closed = True
             for run in [*(s.run for s in self._running), *self._arrived]:
@@ -253,10 +256,14 @@ class Engine:
             if self._workspace is None:
                 self._workspace = _native.Workspace(self.model, STEP_TOKENS, MAX_SEQUENCES)
             for sequence, n in batch:
-                at = sequence.computed
-                sequence.share.feed(sequence.ids[at:at + n], at,
-                                    sequence.work.sampler if n == sequence.pending else None,
-                                    long_rope=sequence.long)
+                at, constraint = sequence.computed, sequence.work.constraint
+                draws = n == sequence.pending
+                sequence.share.feed(
+                    sequence.ids[at:at + n], at,
+                    sequence.work.sampler if draws and constraint is None else None,
+                    n_logits=int(draws and constraint is not None), long_rope=sequence.long)
+                if draws and constraint is not None:
+                    sequence.mask = self._masks.submit(constraint.mask).result
         except OutOfMemory as error:
             for sequence, _ in batch:
                 self._end(sequence)
@@ -278,30 +285,48 @@ class Engine:
     def _answer(self, sequence: Sequence) -> None:
         """Takes what was drawn, hands it to the reader, and decides whether to go on."""
         run, work = sequence.run, sequence.work
+        forced: list[int] = []
         try:
-            token, logprob, top = sequence.share.draw
+            if work.constraint is None:
+                drawn = sequence.share.draw
+            else:
+                drawn = work.sampler.draw(sequence.share.logits[0], sequence.mask())
+                if drawn[0] not in work.end:
+                    forced = work.constraint.accept(drawn[0])
         except MinichatError as error:
             self._end(sequence)
             run.put(error)
             return
-        sequence.ids.append(token)
-        sequence.answered += 1
-        run.put(Token(token, logprob, top, sequence.prompt_ns, sequence.eval_ns, sequence.shifted))
-        reason = None
-        if token in work.end:
+        reason = self._say(sequence, *drawn)
+        for id in forced:
+            if not reason:
+                work.sampler.accept(id)
+                reason = self._say(sequence, id, None, [])
+        if not reason and work.constraint is not None and work.constraint.done:
             reason = "stop"
-        elif sequence.answered >= work.num_predict:
-            reason = "length"
-        elif len(sequence.ids) > work.num_ctx:
-            if not work.shift:
-                reason = "length"
-            else:
-                sequence.shift()
         if reason:
             self._end(sequence)
             run.put(End(reason))
         elif sequence.outgrown and not sequence.long:
             sequence.lengthen()
+
+    def _say(self, sequence: Sequence, id: int, logprob: float | None,
+             top: list[tuple[int, float]]) -> str | None:
+        """One token more; returns the reason, if it is the last one."""
+        work = sequence.work
+        sequence.ids.append(id)
+        sequence.answered += 1
+        sequence.run.put(Token(id, logprob, top, sequence.prompt_ns, sequence.eval_ns,
+                               sequence.shifted))
+        if id in work.end:
+            return "stop"
+        if sequence.answered >= work.num_predict:
+            return "length"
+        if len(sequence.ids) > work.num_ctx:
+            if not work.shift:
+                return "length"
+            sequence.shift()
+        return None
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()

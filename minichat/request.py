@@ -14,10 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from . import schemas
 from .errors import RequestError, Unsupported
 from .options import Options, encodable, shown
 
-__all__ = ["Message", "Options", "Request", "keep_alive_seconds"]
+__all__ = ["Format", "Lark", "Message", "Options", "Request", "keep_alive_seconds"]
 
 ROLES = ("system", "user", "assistant", "tool")
 THINK_LEVELS = ("low", "medium", "high", "max")
@@ -25,6 +26,14 @@ QUANTIZATIONS = ("q4", "q8", "bf16", "f32")
 TOP_LOGPROBS = 20
 # Limits of what is nested in a request (tools, arguments, a schema): no honest one comes near.
 DEPTH, VALUES = 100, 100_000
+
+
+class Lark(str):
+    """A grammar for format=, in Lark's syntax as the package llguidance reads it."""
+
+
+# "json", a JSON schema, a regular expression or a grammar, for the whole of an answer.
+Format = str | Mapping[str, Any] | re.Pattern[str] | Lark
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class Request:
     model: str                              # as the caller wrote it, blanks around it removed
     messages: tuple[Message, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
-    format: str | dict[str, Any] | None = None      # "json" or a JSON schema
+    format: Format | None = None            # "json", a JSON schema, a regex, a grammar
     options: Mapping[str, Any] = field(default_factory=dict)    # what was set: Options.layered
     stream: bool = True
     think: bool | str | None = None         # None: as the template has it
@@ -124,8 +133,6 @@ class Request:
         if self.tools:
             raise Unsupported("tools: given; not supported yet",
                               error=f"{self.model} does not support tools")
-        if self.format is not None:
-            raise Unsupported("format: given; not supported yet")
         if any(message.images for message in self.messages):
             raise Unsupported("messages: images given; not supported yet",
                               error="this model does not support image input")
@@ -164,15 +171,23 @@ def think_level(given: object) -> bool | str | None:
                        "are allowed", error=error)
 
 
-def answer_format(given: object) -> str | dict[str, Any] | None:
+def answer_format(given: object) -> Format | None:
     if given is None or isinstance(given, str) and given in ("", "json"):
         return "json" if given else None
+    if isinstance(given, Lark):
+        return Lark(encodable(given, "format"))
+    if isinstance(given, re.Pattern) and isinstance(given.pattern, str):
+        encodable(given.pattern, "format")
+        return given
     if isinstance(given, Mapping):
         return dict(plain(given, "format"))
+    if schemas.is_type(given):
+        return schemas.schema(given, "format")
     raw = json.dumps(plain(given, "format"), ensure_ascii=False, separators=(",", ":"))
     quoted = json.dumps(raw, ensure_ascii=False)
-    raise RequestError(f'format: found {shown(given)}; "json" or a JSON schema (a mapping) '
-                       "is allowed",
+    raise RequestError(f'format: found {shown(given)}; "json", a JSON schema (a mapping, a '
+                       "dataclass, a pydantic model), a compiled regular expression or "
+                       "minichat.Lark is allowed",
                        error=f'invalid format: {quoted}; expected "json" or a valid JSON Schema '
                              "object")
 

@@ -1,6 +1,7 @@
 """One sequence: its ids, its pages, and how far it is computed."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ class Work:
     num_thread: int
     num_batch: int              # prompt tokens a step, at most
     long_after: int | None      # length past which the other rope table holds
+    constraint: Any = None      # what may be drawn: mask(), accept(id), done (constrain.Constraint)
 
 
 class Sequence:
@@ -38,6 +40,7 @@ class Sequence:
         self.computed = 0                   # positions whose keys and values are there
         self.begun = False                  # has looked for what is known of ids
         self.blocked = False                # waits for another's pages
+        self.mask: Callable[[], Any] = lambda: None     # what the next draw may be; waits for it
         self.answered = self.prompt_ns = self.eval_ns = self.shifted = 0
 
     @property

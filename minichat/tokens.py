@@ -125,14 +125,21 @@ class Tokenizer:
             found = self._bytes[id] = self._spell(id, False)
         return found
 
+    def spelled(self, count: int) -> list[bytes]:
+        """Returns what each of the ids below count adds to a text."""
+        return [self.token_bytes(id) for id in range(count)]
+
+    def silent(self, keep: Collection[str] = ()) -> frozenset[int]:
+        """Returns the special tokens, which are no text, but for those in keep."""
+        return self._special - {self.token_id(token) for token in keep}
+
     def decoder(self, keep: Collection[str] = (), *, continues: bool = False) -> Decoder:
         """Returns a decoder for one answer.  Special tokens are silent, but for those in keep.
 
         An answer that continues a text keeps the blank that it may begin with, which is
         otherwise stripped as the model's own decoder does.
         """
-        kept = {self.token_id(token) for token in keep}
-        return Decoder(self, self._special - kept, self._spelling.strip, not continues)
+        return Decoder(self, self.silent(keep), self._spelling.strip, not continues)
 
     def end_tokens(self, generation_config: Mapping[str, Any], config: Mapping[str, Any],
                    stop: Iterable[str] = ()) -> frozenset[int]:

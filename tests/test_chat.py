@@ -158,7 +158,7 @@ def test_the_context_shifts_and_the_last_chunk_says_so(folder):
     ({"messages": HELLO, "options": {"num_ctx": 9999}}, RequestError, "512 at most"),
     ({"messages": HELLO, "options": {"temp": 1}, "strict": True}, RequestError, "temperature"),
     ({"messages": HELLO, "tools": [{"type": "function"}]}, Unsupported, "tools"),
-    ({"messages": HELLO, "format": "json"}, Unsupported, "format"),
+    ({"messages": HELLO, "format": {"type": "no"}}, RequestError, "format"),
     ({"messages": HELLO, "think": True}, RequestError, "does not think"),
     ({"messages": HELLO, "quantization": "q3"}, RequestError, "q4"),
     ({"messages": HELLO, "template": "{% for %}"}, minichat.ModelError, "template"),

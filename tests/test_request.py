@@ -216,9 +216,8 @@ def test_a_wrong_format_has_the_endpoint_s_text(value, raw):
 
 
 @pytest.mark.parametrize("value", ["json", {"type": "object"}, {}, OrderedDict(type="object")])
-def test_a_right_format_is_not_supported_yet(value):
-    with pytest.raises(Unsupported, match="^format: "):
-        parse(format=value)
+def test_a_right_format(value):
+    assert parse(format=value).format == value
 
 
 def test_images_are_checked_and_then_not_supported():
