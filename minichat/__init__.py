@@ -39,6 +39,9 @@ and what they stand on:
 
     api.py          chat, achat, load, ps: what this page exports
     cli.py          the same in a terminal
+    asgi.py         the same over HTTP
+    wire.py         a request's body -> what was asked
+    catalog.py      which models can be named, what is known of them unloaded
     errors.py       everything raised on purpose
     cpus.py         how many CPUs this process may use
     memory.py       how many bytes

@@ -22,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["chat"]:
         del arguments[0]
     try:
+        if arguments[:1] == ["serve"]:
+            return serve(serving().parse_args(arguments[1:]))
         return talk(parser().parse_args(arguments))
     except MinichatError as error:
         print(f"minichat: {type(error).__name__}: {error}", file=sys.stderr)
@@ -51,6 +53,37 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--think", choices=["true", "false", "low", "medium", "high", "max"])
     made.add_argument("--timings", action="store_true", help="tell counts and speeds at the end")
     return made
+
+
+def serving() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="minichat serve", description="Answers chats over HTTP as Ollama's /api/chat does, "
+        "to this machine alone unless told otherwise.")
+    made.add_argument("--host", default="127.0.0.1", help="the address to listen at "
+                      "(default: %(default)s)")
+    made.add_argument("--port", type=int, default=11434, help="(default: %(default)s)")
+    made.add_argument("--models", action="append", default=[], metavar="FOLDER", dest="folders",
+                      help="a folder of models, each in a folder called by its name; may be "
+                      "repeated.  The model in the box and the Hugging Face cache are there anyway")
+    made.add_argument("--allow-host", action="append", default=[], metavar="NAME",
+                      dest="allow_hosts", help="a name that this server may be asked by, beside "
+                      "localhost and --host; may be repeated")
+    made.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN",
+                      dest="allow_origins", help="whose pages may ask, such as "
+                      "https://example.org; may be repeated")
+    made.add_argument("--max-requests", type=int, default=256, help="at the same time "
+                      "(default: %(default)s)")
+    return made
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    try:
+        from . import asgi  # an extra: only who serves needs it
+        asgi.serve(**vars(arguments))
+    except ImportError as error:
+        print(f"minichat serve: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def talk(arguments: argparse.Namespace) -> int:

@@ -93,3 +93,19 @@ def test_the_bar_shows_progress_in_a_terminal_only():
             bar("packing", done, 100)
     assert pipe.getvalue() == ""
     assert terminal.getvalue().count("\r") == 4 and " 50 %" in terminal.getvalue()
+
+
+def test_serve_hands_on_what_it_is_told(monkeypatch, capsys):
+    asgi = pytest.importorskip("minichat.asgi", reason="no starlette: `minichat serve` IS UNTESTED")
+    told = {}
+    monkeypatch.setattr(asgi, "serve", lambda **settings: told.update(settings))
+    assert cli.main(["serve", "--port", "99", "--allow-host", "a.example", "--models", "x"]) == 0
+    assert told == {"host": "127.0.0.1", "port": 99, "folders": ["x"], "max_requests": 256,
+                    "allow_hosts": ["a.example"], "allow_origins": []}
+
+    def lacks(**settings):
+        raise ImportError("found no uvicorn")
+
+    monkeypatch.setattr(asgi, "serve", lacks)
+    assert cli.main(["serve"]) == 1
+    assert "minichat serve: found no uvicorn" in capsys.readouterr().err
