@@ -41,6 +41,8 @@ and what they stand on:
     cli.py          the same in a terminal
     asgi.py         the same over HTTP
     wire.py         a request's body -> what was asked
+    compat.py       the same with the official client's face
+    replies.py      its types
     catalog.py      which models can be named, what is known of them unloaded
     errors.py       everything raised on purpose
     cpus.py         how many CPUs this process may use

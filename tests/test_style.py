@@ -35,9 +35,9 @@ LAYERS = [
     {"engine"},
     {"chat"},
     {"load", "hub"},
-    {"residency", "catalog"},
+    {"residency", "catalog", "replies"},
     {"api"},
-    {"asgi"},
+    {"asgi", "compat"},
     {"cli"},
     {"__init__", "__main__"},
 ]
