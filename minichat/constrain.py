@@ -15,6 +15,7 @@ import numpy as np
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from numpy.typing import NDArray
 
+from . import schemas
 from .errors import ModelError, RequestError
 from .request import Format, Lark
 
@@ -27,10 +28,16 @@ Mask = NDArray[np.uint32]
 WHITESPACE = r" |\n[ ]{0,40}"
 BLANKS = 2                              # tokens of blanks between thinking and content
 FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
-SUBSCHEMAS = ("properties", "patternProperties", "$defs", "definitions")
-SUBSCHEMA_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-SUBSCHEMA = ("items", "additionalProperties", "additionalItems", "not", "contains",
-             "propertyNames", "if", "then", "else")
+# JSON schema's own names of formats; any other is a note to people, as its specification has it.
+FORMATS = frozenset("""date date-time time duration email idn-email hostname idn-hostname ipv4 ipv6
+uri uri-reference uri-template iri iri-reference uuid json-pointer relative-json-pointer
+regex""".split())
+# What the library's dates and times allow too much: leap days of any year, the year 0, and
+# leap seconds, which few programs read.
+YEAR, LEAP = (r"([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)",
+              r"([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)")
+DAY = f"^({YEAR}-(0[13-9]|1[0-2]|02-([01]|2[0-8]))|{LEAP}-02-29)"
+STRICTER = {"date": DAY, "date-time": DAY + "[-0-9]*[tT][0-9:]{6}[0-5]", "time": "^[0-9:]{6}[0-5]"}
 
 
 def grammar(format: Format) -> str:
@@ -61,7 +68,7 @@ def checked(place: str, source: str) -> str:
 def of_schema(schema: Mapping[str, Any]) -> str:
     # json.dumps, or the library would put the keys in another order.
     return llguidance.LLMatcher.grammar_from_json_schema(
-        json.dumps(schema), overrides=cast(Any, {
+        json.dumps(told(schema)), overrides=cast(Any, {
             "whitespace_flexible": True, "whitespace_pattern": WHITESPACE}))
 
 
@@ -71,20 +78,28 @@ def problem_of(source: str) -> str:
     return " ".join("; ".join(messages).split()) if wrong or messages else ""
 
 
+def told(schema: Any) -> Any:
+    """Returns a schema as the library has to be told it: without what holds nothing, and which
+    it would refuse, and with what it would let pass."""
+    if not isinstance(schema, Mapping):
+        return schema
+    made = schemas.within(schema, told)
+    format = str(schema.get("format"))
+    if isinstance(schema.get("format"), str) and format not in FORMATS:
+        del made["format"]
+    if schema.get("uniqueItems") is False:
+        del made["uniqueItems"]
+    if format in STRICTER and isinstance(others := made.get("allOf", []), list):
+        made["allOf"] = [*others, {"pattern": STRICTER[format]}]
+    return made
+
+
 def culprits(schema: Any, root: Mapping[str, Any], place: str) -> Iterator[str]:
     """Yields the places of the schemas that alone are refused, the innermost first."""
     if not isinstance(schema, Mapping):
         return
-    for key in SUBSCHEMAS:
-        if isinstance(several := schema.get(key), Mapping):
-            for name, each in several.items():
-                yield from culprits(each, root, f"{place}.{key}.{name}")
-    for key in SUBSCHEMA_LISTS:
-        if isinstance(several := schema.get(key), list):
-            for i, each in enumerate(several):
-                yield from culprits(each, root, f"{place}.{key}[{i}]")
-    for key in SUBSCHEMA:
-        yield from culprits(schema.get(key), root, f"{place}.{key}")
+    for where, each in schemas.inside(schema):
+        yield from culprits(each, root, place + where)
     definitions = {key: root[key] for key in ("$defs", "definitions") if key in root}
     if problem_of(of_schema({**definitions, **schema})):
         yield place
@@ -203,7 +218,7 @@ class Constraint:
     def __init__(self, vocabulary: Vocabulary, source: str, *, gate: Thinking | None = None,
                  said: str = "", single: bool = False):
         self.vocabulary = vocabulary
-        self._matcher = llguidance.LLMatcher(vocabulary.library, source)
+        self._matcher = llguidance.LLMatcher(vocabulary.library, source, log_level=0)
         self._gate, self._single = gate, single
         self._forced: list[int] = []
         self._blanks = 0                # that may come yet, after the thinking
@@ -281,5 +296,6 @@ class Constraint:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            problem = " ".join(self._matcher.get_error().split())
+            # Behind that come pages about the library's state.
+            problem = " ".join(self._matcher.get_error().partition("<state>")[0].split())
             raise RequestError(f"format: {problem[:500]}; a simpler one is allowed")

@@ -17,14 +17,14 @@ import re
 import types
 import uuid
 from collections import abc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from .errors import RequestError
 from .records import ALLOWED, NOTHING, Field, about, asked, fields, is_record, substituted
 
-__all__ = ["arguments", "is_model", "is_type", "schema"]
+__all__ = ["arguments", "inside", "is_model", "is_type", "schema", "within"]
 
 Schema = dict[str, Any]
 NULL: Schema = {"type": "null"}
@@ -59,9 +59,9 @@ BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 LENGTHS = {"string": "Length", "array": "Items", "object": "Properties"}
 
 # Keys of a schema under which schemas stand by name, and those under which one or a list does.
-NAMED = ("properties", "patternProperties", "dependentSchemas")
-NESTED = ("items", "additionalProperties", "prefixItems", "anyOf", "oneOf", "allOf", "not",
-          "contains", "propertyNames", "if", "then", "else")
+NAMED = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+NESTED = ("items", "additionalProperties", "additionalItems", "prefixItems", "anyOf", "oneOf",
+          "allOf", "not", "contains", "propertyNames", "if", "then", "else")
 
 
 def schema(given: Any, place: str = "format") -> Schema:
@@ -225,26 +225,50 @@ class Document:
         defs = given.get("$defs", {})
 
         def settled(node: Any) -> Any:
-            if isinstance(node, list):
-                return [settled(each) for each in node]
             if not isinstance(node, Mapping):
                 return node
-            made = {}
             name = str(node.get("$ref", "")).removeprefix(DEFS)
-            if name in defs:
-                made = self._named((owner, name), name, place, lambda: settled(defs[name]))
-            for key, value in node.items():
-                if key in NAMED:
-                    made[key] = {name: settled(each) for name, each in value.items()}
-                elif key in NESTED:
-                    made[key] = settled(value)
-                # A discriminator tells tagged classes apart by references.
-                elif key not in ("$defs", "discriminator") and not (key == "$ref" and name in defs):
-                    made[key] = value
-            return made
+            known = self._named((owner, name), name, place, lambda: settled(defs[name])) \
+                if name in defs else {}
+            # A discriminator tells tagged classes apart by references; of what comes twice a
+            # model's set takes one.
+            passed = ("$defs", "discriminator", "uniqueItems", *(["$ref"] if known else []))
+            node = {key: value for key, value in node.items() if key not in passed}
+            if choices := [each for each in node.pop("anyOf", ()) if not is_decimal(each)]:
+                node = {"anyOf": choices, **node} if choices[1:] else {**choices[0], **node}
+            return {**known, **within(node, settled)}
 
         made: Schema = settled(given)
         return made
+
+
+def is_decimal(given: Mapping[str, Any]) -> bool:
+    """Returns whether it is the text that pydantic takes for a Decimal, beside a number: its
+    pattern looks ahead, which an answer cannot be held to."""
+    return given.get("type") == "string" and "(?!" in given.get("pattern", "")
+
+
+def within(given: Mapping[str, Any], change: Callable[[Any], Any]) -> Schema:
+    """Returns a schema with what change makes of each that stands right inside it."""
+    made = {}
+    for key, value in given.items():
+        if key in NAMED and isinstance(value, Mapping):
+            value = {name: change(each) for name, each in value.items()}
+        elif key in NESTED:
+            value = [change(each) for each in value] if isinstance(value, list) else change(value)
+        made[key] = value
+    return made
+
+
+def inside(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the schemas that stand right inside one, and where: ".properties.a", ".anyOf[1]"."""
+    for key, value in given.items():
+        if key in NAMED and isinstance(value, Mapping):
+            yield from ((f".{key}.{name}", each) for name, each in value.items())
+        elif key in NESTED and isinstance(value, list):
+            yield from ((f".{key}[{i}]", each) for i, each in enumerate(value))
+        elif key in NESTED:
+            yield f".{key}", value
 
 
 def choice(values: Iterable[object], place: str) -> Schema:

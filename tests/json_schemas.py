@@ -10,7 +10,13 @@ STRINGS: list[Schema] = [
     {"type": "string", "pattern": "^[A-Z]{2}-\\d{3}$"}, {"type": "string", "pattern": "o"},
     {"type": "string", "pattern": "^(red|green)\\.$"}, {"type": "string", "pattern": "^\\w+$"},
     *({"type": "string", "format": name} for name in (
-        "date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid")),
+        "date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid",
+        "password")),
+    {"type": "string", "format": "uri", "maxLength": 30},
+    {"type": ["string", "null"], "format": "date", "pattern": "^20", "maxLength": 10},
+    {"type": "string", "pattern": "^a+b?$", "minLength": 2, "maxLength": 4},
+    {"type": "string", "pattern": "^[^\"\\\\]*\\.(png|jpe?g)$", "maxLength": 12},
+    {"type": "string", "contentEncoding": "base64", "maxLength": 9},
 ]
 NUMBERS: list[Schema] = [
     {"type": "integer"}, {"type": "number"}, {"type": "integer", "minimum": 5, "maximum": 17},
@@ -19,12 +25,17 @@ NUMBERS: list[Schema] = [
     {"type": "number", "minimum": 0, "maximum": 1}, {"type": "number", "exclusiveMinimum": 99.5},
     {"type": "number", "minimum": -2.5, "maximum": -2.25}, {"type": "integer", "multipleOf": 5},
     {"type": "integer", "multipleOf": 7, "minimum": 700, "maximum": 800},
+    {"type": "number", "multipleOf": 0.5, "minimum": 0.2, "maximum": 1.9},
+    {"type": "number", "maximum": -1e3}, {"type": "integer", "minimum": 0, "maximum": 0},
+    {"type": "integer", "format": "int32", "minimum": -5, "maximum": 123456789},
 ]
 PLAIN: list[Schema] = [
     {"type": "null"}, {"type": "boolean"}, {"type": ["string", "null"]}, {"type": "object"},
     {"type": ["integer", "boolean"]}, {"const": 42}, {"const": "a \"quoted\" word\n"},
     {"const": {"deep": [1, None, {"x": False}]}}, {"enum": ["red", "green", 3, None]},
     {"enum": ["one", "oneself", "ones"]}, {"type": "string", "enum": ["\u00fc", "\U0001f600"]},
+    {"type": "string", "enum": ["a", 1]}, {"enum": ["ab", "c", 5], "pattern": "^a"},
+    {"type": ["number", "null", "array"], "maximum": 3, "maxItems": 1},
 ]
 ARRAYS: list[Schema] = [
     {"type": "array", "items": {"type": "integer"}, "maxItems": 4},
@@ -35,7 +46,8 @@ ARRAYS: list[Schema] = [
     {"type": "array", "prefixItems": [{"const": 1}], "items": {"type": "null"}, "maxItems": 3},
     {"type": "array", "items": {"type": "array", "items": {"type": "boolean"}, "maxItems": 2},
      "maxItems": 2},
-    {"type": "array", "maxItems": 0},
+    {"type": "array", "maxItems": 0}, {"type": "array", "items": True, "maxItems": 1},
+    {"type": "array", "items": {"enum": [1, 2]}, "uniqueItems": False, "maxItems": 3},
 ]
 OBJECTS: list[Schema] = [
     {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "boolean"}},
@@ -51,6 +63,14 @@ OBJECTS: list[Schema] = [
     {"type": "object", "additionalProperties": {"type": "boolean"}, "minProperties": 1,
      "maxProperties": 2},
     {"type": "object", "properties": {"k": {"const": "\u20ac"}}, "required": ["k"]},
+    {"type": "object", "required": ["a", "b"], "additionalProperties": {"type": "boolean"}},
+    {"type": "object", "properties": {"a": {"type": "null"}, "b": {"const": 0}},
+     "patternProperties": {"^c": {"type": "boolean"}}, "minProperties": 2,
+     "required": ["b", "a"], "additionalProperties": False},
+    {"type": "object", "properties": {"a": False, "b": {"type": "null"}},
+     "additionalProperties": False},
+    {"type": "object", "properties": {"format": {"enum": ["x"]}, "uniqueItems": {"const": False}},
+     "required": ["format", "uniqueItems"], "additionalProperties": False},
 ]
 COMBINED: list[Schema] = [
     {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "integer", "minimum": 0}]},
@@ -67,6 +87,14 @@ COMBINED: list[Schema] = [
         "type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}},
         "required": ["x", "y"], "additionalProperties": False}}},
     {"$ref": "#/definitions/yes", "definitions": {"yes": {"const": True}}},
+    {"$ref": "#/$defs/least", "maximum": 12, "$defs": {"least": {"type": "integer", "minimum": 9}}},
+    {"$ref": "#some", "$defs": {"named": {"$anchor": "some", "enum": [None, "x"]}}},
+    {"type": "object", "properties": {"a": {"type": "null"}, "b": {"$ref": "#/properties/a"}},
+     "required": ["b"], "additionalProperties": False},
+    {"type": "object", "properties": {"deeper": {"$ref": "#"}}, "additionalProperties": False},
+    {"allOf": [{"type": "string", "pattern": "^a"}, {"pattern": "b$", "maxLength": 6}]},
+    {"anyOf": [{"required": ["a"]}, {"required": ["b"]}], "type": "object",
+     "properties": {"a": {"type": "null"}, "b": {"type": "null"}}, "additionalProperties": False},
     {"$ref": "#/$defs/tree", "$defs": {"tree": {
         "type": "object", "properties": {
             "leaf": {"type": "boolean"},
@@ -81,7 +109,7 @@ NAMES = "name age city tags when why size next_one Kind 2nd a.b".split()
 
 def inner(random: Random) -> Schema:
     """One that may stand inside another: references are of the whole document."""
-    while "$ref" in (drawn := random.choice(BASES)):
+    while "$ref" in str(drawn := random.choice(BASES)):
         pass
     return drawn
 

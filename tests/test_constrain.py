@@ -1,4 +1,5 @@
 """Grammars and what they allow, token by token."""
+import datetime
 import json
 import re
 from functools import lru_cache
@@ -130,6 +131,49 @@ def test_what_cannot_be_held_is_refused(schema, place, reason):
         grammar(schema)
     assert str(caught.value).startswith(f"{place}: ") and reason in str(caught.value)
     assert caught.value.error == "invalid JSON schema in format"
+
+
+def fits(schema, value):
+    try:
+        return Constraint(vocabulary(), grammar(schema), said=json.dumps(value)).done
+    except RequestError:
+        return False
+
+
+@pytest.mark.parametrize("year", [1, 4, 100, 400, 1900, 2000, 2024, 2025, 9999, 0])
+def test_days_are_those_of_the_calendar(year):
+    for month, day in [(1, 1), (1, 31), (2, 28), (2, 29), (2, 30), (4, 30), (4, 31), (12, 31)]:
+        text = f"{year:04}-{month:02}-{day:02}"
+        try:
+            real = bool(datetime.date.fromisoformat(text))
+        except ValueError:
+            real = False
+        assert fits({"format": "date"}, text) == real, text
+        assert fits({"format": "date-time", "type": "string"}, f"{text}T23:59:59.5Z") == real
+
+
+@pytest.mark.parametrize("name, text, real", [
+    ("time", "23:59:60Z", False), ("time", "23:59:59.25+02:00", True), ("time", "24:00:00Z", False),
+    ("date-time", "2026-01-01T23:59:60Z", False), ("date-time", "2026-01-01t00:00:00z", True)])
+def test_times_are_those_that_programs_read(name, text, real):
+    assert fits({"type": "string", "format": name}, text) == real
+
+
+@pytest.mark.parametrize("schema", [
+    {"type": "string", "format": "path"}, {"type": "integer", "format": "int32"},
+    {"type": "array", "uniqueItems": False},
+    {"properties": {"format": {"enum": ["path"]}, "uniqueItems": {"const": False}}}])
+def test_what_holds_nothing_is_passed_over(schema):
+    assert grammar(schema)
+
+
+def test_the_library_prints_nothing(capfd):
+    with pytest.raises(RequestError) as caught:
+        Constraint(vocabulary(), grammar(DEFINED)).accept(vocabulary()("Hello")[0])
+    with pytest.raises(RequestError):
+        grammar({"type": "strin"})
+    assert not fits({"type": "integer"}, "text")
+    assert capfd.readouterr() == ("", "") and "<state>" not in str(caught.value)
 
 
 @pytest.mark.parametrize("format", [re.compile("(?<=a)b"), Lark("start: nothing")])

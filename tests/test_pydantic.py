@@ -1,5 +1,7 @@
 """Models and fields of pydantic, which nothing here depends on."""
+import decimal
 import enum
+import pathlib
 from collections import abc
 from dataclasses import make_dataclass
 from typing import Literal, Optional, Union
@@ -86,6 +88,35 @@ def test_pydantic_s_field_beside_other_classes():
 
     with pytest.raises(RequestError, match="format: found PydanticInvalidForJsonSchema"):
         schema(Calls)
+
+
+def test_what_pydantic_says_and_a_model_means():
+    """Formats of its own, and sets, which take what comes twice."""
+    class Order(pydantic.BaseModel):
+        price: decimal.Decimal
+        tags: set[str]
+        photo: pathlib.Path
+        data: bytes
+        secret: pydantic.SecretStr
+        page: pydantic.HttpUrl
+
+    assert schema(Order)["properties"]["tags"] == {
+        "title": "Tags", "type": "array", "items": {"type": "string"}}
+    grammar(schema(Order))
+
+
+def test_a_decimal_as_some_versions_describe_it():
+    class Price:
+        @staticmethod
+        def model_json_schema():
+            text = {"type": "string", "pattern": r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"}
+            return {"type": "object", "properties": {
+                "price": {"anyOf": [{"type": "number"}, text], "title": "Price"},
+                "less": {"anyOf": [{"type": "number"}, text, {"type": "null"}]}}}
+
+    price, less = schema(Price)["properties"].values()
+    assert price == {"title": "Price", "type": "number"}
+    assert less == {"anyOf": [{"type": "number"}, {"type": "null"}]}
 
 
 def test_in_a_tool():
