@@ -293,7 +293,7 @@ class Engine:
                 drawn = work.sampler.draw(sequence.share.logits[0], sequence.mask())
                 if drawn[0] not in work.end:
                     forced = work.constraint.accept(drawn[0])
-        except MinichatError as error:
+        except Exception as error:          # of a grammar, too: it is this chat's alone
             self._end(sequence)
             run.put(error)
             return

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 import minichat
-from minichat import Lark, RequestError
+from minichat import Lark, RequestError, constrain
 from tests.json_schemas import schemas
 
 SCHEMAS = schemas()
@@ -116,6 +116,31 @@ def test_logprobs_change_nothing(nano):
         assert told.message == plain.message and told.eval_count == plain.eval_count
         assert "".join(each.token for each in told.logprobs).strip() == plain.message.content
         assert all(each.logprob <= 0 and len(each.top_logprobs) == 2 for each in told.logprobs)
+
+
+def test_forced_tokens_take_no_step_of_their_own(nano, monkeypatch):
+    steps, step = [], nano.engine._step
+    monkeypatch.setattr(nano.engine, "_step", lambda batch: steps.append(batch) or step(batch))
+    text = "a sentence of many words, all of which are known before the model says the first"
+    schema = {"type": "object", "properties": {"text": {"const": text}, "sure": {"type": "boolean"}},
+              "required": ["text", "sure"], "additionalProperties": False}
+    said = ask(nano, schema)
+    assert json.loads(said.message.content)["text"] == text
+    assert 2 * len(steps) < said.eval_count     # the others choose blanks, and "sure"
+    steps.clear()
+    assert ask(nano, schema, logprobs=True).eval_count == said.eval_count <= len(steps)
+
+
+def test_a_grammar_that_fails_ends_its_own_chat_alone(nano, monkeypatch):
+    mask = constrain.Constraint.mask
+    monkeypatch.setattr(constrain.Constraint, "mask", lambda held: 1 // 0
+                        if held._matcher.is_accepting() else mask(held))
+    with nano.chat(SKY, options={"seed": 1}) as other:
+        next(other)
+        with pytest.raises(ZeroDivisionError):
+            ask(nano, {"type": "integer"})
+        assert list(other)[-1].done
+    assert ask(nano, None).message.content
 
 
 def test_neither_company_nor_chunking_changes_it(nano):
