@@ -37,7 +37,7 @@ how a model comes into memory:
 
 and what they stand on:
 
-    api.py          chat, achat, load, ps: what this page exports
+    api.py          chat, achat, load, unload, ps: what this page exports
     cli.py          the same in a terminal
     asgi.py         the same over HTTP
     wire.py         a request's body -> what was asked
@@ -50,7 +50,7 @@ and what they stand on:
     _native.pyx     the only door to csrc/
     native/         its parts
 """
-from .api import achat, chat, load, ps
+from .api import achat, chat, load, ps, unload
 from .chat import ChatStream, Model
 from .chunks import Chunk
 from .errors import (
@@ -67,4 +67,4 @@ from .request import Lark
 
 __all__ = ["ChatStream", "Chunk", "Lark", "MinichatError", "MinichatWarning", "Model", "ModelError",
            "ModelNotFound", "NativeError", "OutOfMemory", "RequestError", "Unsupported",
-           "achat", "chat", "load", "ps"]
+           "achat", "chat", "load", "ps", "unload"]

@@ -1,14 +1,14 @@
-"""chat, achat, load and ps: one call each, on the models that this process keeps."""
+"""chat, achat, load, unload and ps: one call each, on the models that this process keeps."""
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 from . import chunks, hub
 from . import load as loading
-from .chat import ChatStream, Model
+from .chat import Arguments, ChatStream, Messages, Model
 from .chunks import Chunk, Clock
 from .load import Progress
 from .request import Format, Request
@@ -18,27 +18,23 @@ QUANTIZATION = "q4"
 
 _residency = Residency()
 
-Messages = Sequence[Mapping[str, Any]]
+
+class CallArguments(Arguments, total=False):
+    """And of a model that is named, beside."""
+    keep_alive: float | str | None
+    quantization: str | None
+    progress: Progress | None
 
 
 @overload
-def chat(model: str | Path, messages: Messages | None = None, *,
-         tools: Sequence[Any] | None = None, format: Format | type | None = None,
-         options: Mapping[str, Any] | None = None, stream: Literal[True] = True,
-         think: bool | str | None = None, keep_alive: float | str | None = None,
-         truncate: bool | None = None, shift: bool | None = None, logprobs: bool | None = None,
-         top_logprobs: int | None = None, template: str | None = None,
-         quantization: str | None = None, strict: bool = False,
-         progress: Progress | None = None) -> ChatStream: ...
+def chat(model: str | Path, messages: Messages | None = None, *, stream: Literal[True] = True,
+         **arguments: Unpack[CallArguments]) -> ChatStream: ...
 @overload
-def chat(model: str | Path, messages: Messages | None = None, *,
-         tools: Sequence[Any] | None = None, format: Format | type | None = None,
-         options: Mapping[str, Any] | None = None, stream: Literal[False],
-         think: bool | str | None = None, keep_alive: float | str | None = None,
-         truncate: bool | None = None, shift: bool | None = None, logprobs: bool | None = None,
-         top_logprobs: int | None = None, template: str | None = None,
-         quantization: str | None = None, strict: bool = False,
-         progress: Progress | None = None) -> Chunk: ...
+def chat(model: str | Path, messages: Messages | None = None, *, stream: Literal[False],
+         **arguments: Unpack[CallArguments]) -> Chunk: ...
+@overload
+def chat(model: str | Path, messages: Messages | None = None, *, stream: bool,
+         **arguments: Unpack[CallArguments]) -> ChatStream | Chunk: ...
 def chat(model: str | Path, messages: Messages | None = None, *,
          tools: Sequence[Any] | None = None, format: Format | type | None = None,
          options: Mapping[str, Any] | None = None, stream: bool = True,
@@ -49,7 +45,7 @@ def chat(model: str | Path, messages: Messages | None = None, *,
          progress: Progress | None = None) -> ChatStream | Chunk:
     """Generates the next message of a chat.
 
-        for chunk in minichat.chat("path/to/folder", [{"role": "user", "content": "Hi!"}]):
+        for chunk in minichat.chat("nano", [{"role": "user", "content": "Hi!"}]):
             print(chunk["message"]["content"], end="", flush=True)
 
     Parameters
@@ -120,11 +116,21 @@ def chat(model: str | Path, messages: Messages | None = None, *,
     return resident.model.answer(request, clock, lambda: _residency.release(resident))
 
 
+@overload
+async def achat(model: str | Path, messages: Messages | None = None, *,
+                stream: Literal[True] = True, **arguments: Unpack[CallArguments]
+                ) -> AsyncChatStream: ...
+@overload
+async def achat(model: str | Path, messages: Messages | None = None, *, stream: Literal[False],
+                **arguments: Unpack[CallArguments]) -> Chunk: ...
+@overload
+async def achat(model: str | Path, messages: Messages | None = None, *, stream: bool,
+                **arguments: Unpack[CallArguments]) -> AsyncChatStream | Chunk: ...
 async def achat(model: str | Path, messages: Messages | None = None, *, stream: bool = True,
-                **arguments: Any) -> AsyncChatStream | Chunk:
+                **arguments: Unpack[CallArguments]) -> AsyncChatStream | Chunk:
     """chat() for asyncio: the event loop runs on while the model loads and answers.
 
-        async for chunk in await minichat.achat("path/to/folder", messages):
+        async for chunk in await minichat.achat("nano", [{"role": "user", "content": "Hi!"}]):
             print(chunk.message.content, end="", flush=True)
 
     Takes chat()'s arguments and raises its errors.  A cancelled task ends its answer.
@@ -175,7 +181,7 @@ def load(model: str | Path, *, quantization: str = QUANTIZATION,
          progress: Progress | None = None) -> Model:
     """Loads a model and pins it in memory until its close(); a `with` closes it too.
 
-        with minichat.load("path/to/folder") as model:
+        with minichat.load("nano") as model:
             print(model.chat([{"role": "user", "content": "Hi!"}], stream=False).message.content)
 
     Raises ModelNotFound, ModelError, Unsupported, OutOfMemory, and RequestError for an unknown
@@ -187,7 +193,22 @@ def load(model: str | Path, *, quantization: str = QUANTIZATION,
     return resident.model.pinned(request.model, lambda: _residency.release(resident))
 
 
+def unload(model: str | Path) -> None:
+    """Lets a model go: at once, or as soon as no chat runs on it and no load() pins it.
+
+        minichat.unload("nano")
+
+    Its memory is the system's again then.  One that is not in memory is none to let go; raises
+    ModelNotFound where there is none of that name.
+    """
+    _residency.unload(hub.resolve(Request.parse(model).model).resolve(), None)
+
+
 def ps() -> list[dict[str, Any]]:
     """Returns the models in memory: the fields of the endpoint's /api/ps, as far as they mean
-    something here."""
+    something here.
+
+        for model in minichat.ps():
+            print(model["name"], model["size"], "bytes, until", model["expires_at"])
+    """
     return _residency.ps()

@@ -279,7 +279,8 @@ class Answer:
             log.warning("%s: the reader let its answer wait too long", self.name)
 
     def begin(self) -> ChatStream:
-        return api.chat(self.entry.path, **self.arguments, stream=True)
+        begun: ChatStream = api.chat(self.entry.path, **self.arguments, stream=True)
+        return begun
 
     async def thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await to_thread.run_sync(work, *arguments, limiter=self.server.threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from . import chunks, constrain, cpus, sample
 from .chunks import Chunk, Clock, Counts
@@ -32,6 +32,23 @@ class Prompt:
     dropped_messages: int
 
 
+Messages = Sequence[Mapping[str, Any]]
+
+
+class Arguments(TypedDict, total=False):
+    """What a chat takes by name, beside stream."""
+    tools: Sequence[Any] | None
+    format: Format | type | None
+    options: Mapping[str, Any] | None
+    think: bool | str | None
+    truncate: bool | None
+    shift: bool | None
+    logprobs: bool | None
+    top_logprobs: int | None
+    template: str | None
+    strict: bool
+
+
 class Model:
     """A loaded model, made by minichat.load().  Use it in a `with`, or close() it."""
 
@@ -54,18 +71,27 @@ class Model:
         handle.name, handle._release = name, release
         return handle
 
-    def chat(self, messages: Sequence[Mapping[str, Any]] | None = None, *,
+    @overload
+    def chat(self, messages: Messages | None = None, *, stream: Literal[True] = True,
+             **arguments: Unpack[Arguments]) -> ChatStream: ...
+    @overload
+    def chat(self, messages: Messages | None = None, *, stream: Literal[False],
+             **arguments: Unpack[Arguments]) -> Chunk: ...
+    @overload
+    def chat(self, messages: Messages | None = None, *, stream: bool,
+             **arguments: Unpack[Arguments]) -> ChatStream | Chunk: ...
+    def chat(self, messages: Messages | None = None, *,
              tools: Sequence[Any] | None = None, format: Format | type | None = None,
-             options: Mapping[str, Any] | None = None, stream: bool = True,
+             options: Mapping[str, Any] | None = None, stream: bool | None = True,
              think: bool | str | None = None, truncate: bool | None = None,
              shift: bool | None = None, logprobs: bool | None = None,
              top_logprobs: int | None = None, template: str | None = None,
-             strict: bool = False) -> Any:
+             strict: bool = False) -> ChatStream | Chunk:
         """Answers a chat: a ChatStream of chunks, or with stream=False one Chunk.
 
         The arguments are minichat.chat's, and so are the errors.
 
-            with minichat.load("path/to/folder") as model:
+            with minichat.load("nano") as model:
                 for chunk in model.chat([{"role": "user", "content": "Hi!"}]):
                     print(chunk.message.content, end="", flush=True)
         """

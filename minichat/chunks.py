@@ -62,6 +62,15 @@ class ChunkMessage(Record):
     thinking: str | None
     tool_calls: list[ToolCall] | None
 
+    if TYPE_CHECKING:
+        @overload
+        def __getitem__(self, key: Literal["role", "content", "thinking"]) -> str: ...
+        @overload
+        def __getitem__(self, key: Literal["tool_calls"]) -> list[ToolCall]: ...
+        @overload
+        def __getitem__(self, key: str) -> Any: ...
+        def __getitem__(self, key: str) -> Any: ...
+
 
 class Chunk(Record):
     """One object of the stream; the fields from done_reason on are those of the last one."""

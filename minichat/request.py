@@ -29,7 +29,14 @@ DEPTH, VALUES = 100, 100_000
 
 
 class Lark(str):
-    """A grammar for format=, in Lark's syntax as the package llguidance reads it."""
+    """A grammar for format=, in Lark's syntax as the package llguidance reads it.
+
+        grammar = minichat.Lark('start: "yes" | "no" (", " /[a-z ]{1,40}/)?')
+        for chunk in minichat.chat("nano", [{"role": "user", "content": "Is it?"}], format=grammar):
+            print(chunk.message.content, end="", flush=True)
+
+    The rule called start is the whole answer.
+    """
 
 
 # "json", a JSON schema, a regular expression or a grammar, for the whole of an answer.

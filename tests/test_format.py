@@ -122,8 +122,8 @@ def test_forced_tokens_take_no_step_of_their_own(nano, monkeypatch):
     steps, step = [], nano.engine._step
     monkeypatch.setattr(nano.engine, "_step", lambda batch: steps.append(batch) or step(batch))
     text = "a sentence of many words, all of which are known before the model says the first"
-    schema = {"type": "object", "properties": {"text": {"const": text}, "sure": {"type": "boolean"}},
-              "required": ["text", "sure"], "additionalProperties": False}
+    schema = {"type": "object", "required": ["text", "sure"], "additionalProperties": False,
+              "properties": {"text": {"const": text}, "sure": {"type": "boolean"}}}
     said = ask(nano, schema)
     assert json.loads(said.message.content)["text"] == text
     assert 2 * len(steps) < said.eval_count     # the others choose blanks, and "sure"

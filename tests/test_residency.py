@@ -51,6 +51,27 @@ def test_load_and_unload_requests(folder):
     assert minichat.chat(folder, [], keep_alive=0, stream=False).done_reason == "unload"
 
 
+def test_unload(folder):
+    minichat.unload(folder)             # not there: nothing to do
+    minichat.chat(folder, HELLO, options=SHORT, stream=False, keep_alive=-1)
+    minichat.chat(folder, HELLO, options=SHORT, stream=False, quantization="q8", keep_alive=-1)
+    assert there() == ["tiny", "tiny"]
+    minichat.unload(str(folder))
+    assert there() == []
+    with pytest.raises(minichat.ModelNotFound):
+        minichat.unload("none")
+
+
+def test_unload_waits_for_who_uses_the_model(folder):
+    with minichat.load(folder) as model:
+        stream = minichat.chat(folder, HELLO, options={"num_predict": 40}, keep_alive=-1)
+        next(stream)
+        minichat.unload(folder)
+        assert there() == ["tiny"] and len(list(stream)) > 5
+        assert model.chat(HELLO, options=SHORT, stream=False).done
+    wait_until(lambda: there() == [])
+
+
 def test_an_unloaded_model_is_gone_without_a_collector(folder, monkeypatch):
     trimmed = threading.Event()
     monkeypatch.setattr("minichat._native.trim_memory", trimmed.set)
