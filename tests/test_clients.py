@@ -1,12 +1,16 @@
 """The server as it runs, and the official clients."""
 import asyncio
+import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
+from typing import Literal
 
 import pytest
 
@@ -133,19 +137,53 @@ def test_a_connection_that_breaks(address):
         wait_until(lambda: users("talker") == [0])
 
 
+COLOR = {"type": "object", "required": ["color"], "additionalProperties": False,
+         "properties": {"color": {"enum": ["blue", "red"]}}}
+
+
+def test_the_python_client_with_a_format_and_thinking(ollama, url):
+    pydantic = pytest.importorskip("pydantic")
+
+    class Color(pydantic.BaseModel):
+        color: Literal["blue", "red"]
+
+    client = ollama.Client(url)
+    held = client.chat("nano", SKY, format=Color.model_json_schema(), think=True, options=GREEDY)
+    assert Color.model_validate_json(held.message.content) and held.message.thinking
+    parts = list(client.chat("nano", SKY, think=True, stream=True, options=GREEDY))
+    assert "".join(part.message.thinking or "" for part in parts).strip()
+    assert "scatter" in "".join(part.message.content for part in parts)
+    assert not any(part.message.thinking and part.message.content for part in parts)
+    assert client.chat("nano", SKY, think=False, options=GREEDY).message.thinking is None
+    with pytest.raises(ollama.ResponseError, match="does not support thinking"):
+        client.chat("talker", SKY, think=True)
+
+
 SCRIPT = """
 const {Ollama} = require('ollama')
-const [url, chat] = JSON.parse(process.argv[1])
+const [url, chat, format] = JSON.parse(process.argv[1])
 const ollama = new Ollama({host: url})
-async function main() {
+async function gathered(stream) {
     const parts = []
-    for await (const part of await ollama.chat({...chat, stream: true})) parts.push(part)
-    const whole = await ollama.chat(chat)
-    let error
-    try { await ollama.chat({...chat, model: 'llama3.2'}) } catch (e) { error = e }
+    for await (const part of await stream) parts.push(part)
+    const all = name => parts.map(part => part.message[name] ?? '').join('')
+    return {content: all('content'), thinking: all('thinking'), done: parts.at(-1).done}
+}
+async function aborted(abort) {
+    const stream = await ollama.chat({...chat, model: 'talker', options: {seed: 1}, stream: true})
+    try {
+        for await (const part of stream) abort(stream)
+    } catch (error) { return error.name }
+}
+async function main() {
+    const refused = await ollama.chat({...chat, model: 'llama3.2'}).catch(error => error)
     console.log(JSON.stringify({
-        said: parts.map(part => part.message.content).join(''), done: parts.at(-1).done,
-        whole, error: error.message, status: error.status_code,
+        whole: await ollama.chat(chat),
+        stream: await gathered(ollama.chat({...chat, stream: true})),
+        thought: await gathered(ollama.chat({...chat, stream: true, think: true})),
+        held: JSON.parse((await ollama.chat({...chat, format})).message.content),
+        error: refused.message, status: refused.status_code,
+        one: await aborted(stream => stream.abort()), all: await aborted(() => ollama.abort()),
         models: (await ollama.list()).models.map(model => model.name),
         running: (await ollama.ps()).models.map(model => model.name),
         shown: (await ollama.show({model: 'nano'})).capabilities}))
@@ -161,10 +199,60 @@ def test_the_javascript_client(url):
                                   capture_output=True).returncode:
         pytest.skip("no node with the package ollama (npm install ollama; NODE_PATH): "
                     "THE JAVASCRIPT CLIENT IS NOT TESTED")
-    ran = subprocess.run([node, "-e", SCRIPT, json.dumps([url, CHAT])], text=True, timeout=60,
-                         capture_output=True, env={**os.environ, "NO_PROXY": "127.0.0.1"})
+    ran = subprocess.run([node, "-e", SCRIPT, json.dumps([url, CHAT, COLOR])], text=True,
+                         timeout=60, capture_output=True,
+                         env={**os.environ, "NO_PROXY": "127.0.0.1"})
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
-    assert found["done"] and found["said"] == found["whole"]["message"]["content"] != ""
+    assert found["stream"]["done"] and not found["stream"]["thinking"]
+    assert found["stream"]["content"] == found["whole"]["message"]["content"] != ""
+    assert found["thought"]["thinking"].strip() and "scatter" in found["thought"]["content"]
+    assert found["held"]["color"] in ("blue", "red")
     assert (found["error"], found["status"]) == ("model 'llama3.2' not found", 404)
+    assert found["one"] == found["all"] == "AbortError"
+    wait_until(lambda: users("talker") == [0])
     assert "nano" in found["models"] and "nano" in found["running"] and found["shown"]
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_the_program(end):
+    """`minichat serve`, asked, and ended in mid-answer."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen([sys.executable, "-m", "minichat", "serve", "--port", str(port)],
+                          stderr=subprocess.PIPE, text=True) as server:
+        def asked(method, path, body=None):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            connection.request(method, path, body)
+            return connection.getresponse()
+
+        for line in server.stderr:
+            if "running on" in line:
+                break
+        try:
+            assert asked("HEAD", "/").status == 200
+            assert asked("GET", "/api/version").status == 200
+            answer = asked("POST", "/api/chat", json.dumps({**CHAT, "options": {"seed": 1}}))
+            assert not json.loads(answer.readline())["done"]
+            server.send_signal(end)
+            assert server.wait(10) in (0, 130, -end)
+        finally:
+            server.kill()
+
+
+def test_curl(url):
+    """The specification's request, as people try it first."""
+    curl = shutil.which("curl")
+    if not curl:
+        pytest.skip("no curl: IT IS NOT TESTED")
+    for stream in (True, False):
+        said = subprocess.run([curl, "-sS", "--noproxy", "*", f"{url}/api/chat", "-d", json.dumps(
+            {**CHAT, "stream": stream})], text=True, capture_output=True, timeout=60, check=True)
+        objects = [json.loads(line) for line in said.stdout.splitlines()]
+        assert len(objects) > 5 if stream else len(objects) == 1
+        assert all(set(each) == {"model", "created_at", "message", "done"}
+                   and set(each["message"]) == {"role", "content", "images"}
+                   for each in objects[:-1])
+        assert [each["done"] for each in objects] == [False] * (len(objects) - 1) + [True]
+        assert objects[-1]["done_reason"] == "stop" and objects[-1]["eval_count"] > 5
