@@ -28,6 +28,14 @@ Mask = NDArray[np.uint32]
 WHITESPACE = r" |\n[ ]{0,40}"
 BLANKS = 2                              # tokens of blanks between thinking and content
 FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
+# Classes of characters mean one thing to the library, another to Python's re, and a third to ECMA,
+# whose patterns a schema has: here they are what all of them mean.  In a class that is negated,
+# "[^...]", they are as wide as any has them.
+WIDE = {r"\d": r"\p{Nd}", r"\w": r"\p{Alphabetic}\p{M}\p{N}\p{Pc}", r"\s": r"\s\x1c-\x1f\x{feff}"}
+UNICODE = {r"\d": "[0-9]", r"\w": r"[\p{L}\p{Nd}_]",
+           **{each.upper(): f"[^{wide}]" for each, wide in WIDE.items()}}
+ASCII = {**UNICODE, r"\w": "[0-9A-Za-z_]", r"\s": r"[ \t\n\r\f\v]"}
+
 # JSON schema's own names of formats; any other is a note to people, as its specification has it.
 FORMATS = frozenset("""date date-time time duration email idn-email hostname idn-hostname ipv4 ipv6
 uri uri-reference uri-template iri iri-reference uuid json-pointer relative-json-pointer
@@ -48,7 +56,8 @@ def grammar(format: Format) -> str:
         return checked("format", llguidance.LLMatcher.grammar_from_lark(format))
     if isinstance(format, re.Pattern):
         flags = "".join(letter for flag, letter in FLAGS.items() if format.flags & flag)
-        pattern = f"(?{flags}:{format.pattern})" if flags else format.pattern
+        pattern = narrowed(format.pattern, ASCII if format.flags & re.ASCII else UNICODE)
+        pattern = f"(?{flags}:{pattern})" if flags else pattern
         return checked("format", llguidance.LLMatcher.grammar_from_regex(pattern))
     schema = {"type": "object"} if isinstance(format, str) else format
     source = of_schema(schema)
@@ -78,6 +87,14 @@ def problem_of(source: str) -> str:
     return " ".join("; ".join(messages).split()) if wrong or messages else ""
 
 
+def narrowed(pattern: str, classes: Mapping[str, str]) -> str:
+    made, known = "", classes
+    for part in re.findall(r"\\.|\[\^|.", pattern, re.DOTALL):
+        known = {"[^": WIDE, "]": classes}.get(part, known)
+        made += known.get(part, part)
+    return made
+
+
 def told(schema: Any) -> Any:
     """Returns a schema as the library has to be told it: without what holds nothing, and which
     it would refuse, and with what it would let pass."""
@@ -89,6 +106,11 @@ def told(schema: Any) -> Any:
         del made["format"]
     if schema.get("uniqueItems") is False:
         del made["uniqueItems"]
+    if isinstance(pattern := schema.get("pattern"), str):
+        made["pattern"] = narrowed(pattern, ASCII)
+    if isinstance(patterns := made.get("patternProperties"), dict):
+        made["patternProperties"] = {narrowed(pattern, ASCII): each
+                                     for pattern, each in patterns.items()}
     if format in STRICTER and isinstance(others := made.get("allOf", []), list):
         made["allOf"] = [*others, {"pattern": STRICTER[format]}]
     return made

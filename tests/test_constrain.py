@@ -116,6 +116,26 @@ def test_patterns_and_grammars(format, pattern):
         assert not ended or re.fullmatch(pattern, said.decode())
 
 
+EXTREMES = ["7", "\u0664", "a", "_", "\u00fc", "\u0301", "\u00b2", " ", "\t", "\x0b",
+            "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\ufeff", "-", "\u212a", "\u0966", "d"]
+
+
+@pytest.mark.parametrize("text", [
+    r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"[\d-]", r"[^\d]", r"[^\w]", r"[^\s]", r"[\S]",
+    r"[\s\d_]", r"[\W\d]", r"\\d|\d", r"[^\]\w]", "."])
+def test_classes_of_characters_are_never_wider_than_python_s(text):
+    for flags in (0, re.ASCII):
+        pattern, held = re.compile(text, flags), grammar(re.compile(text, flags))
+        taken = [each for each in EXTREMES if continued(held, each)]
+        assert taken and all(map(pattern.fullmatch, taken)), taken
+    schema = {"type": "string", "pattern": f"^({text})$"}
+    taken = [each for each in EXTREMES if fits(schema, each)]
+    assert all(map(re.compile(text).fullmatch, taken)) and taken
+    if text in (r"\d", r"\w", r"\s"):      # as ECMA has them, which is JSON schema's
+        assert all(map(re.compile(text, re.ASCII).fullmatch, taken))
+    assert grammar({"type": "object", "patternProperties": {text: {"type": "null"}}})
+
+
 @pytest.mark.parametrize("schema, place, reason", [
     ({"properties": {"a": {"items": {"not": {"type": "string"}}}}},
      "format.properties.a.items", "not"),
@@ -134,10 +154,16 @@ def test_what_cannot_be_held_is_refused(schema, place, reason):
 
 
 def fits(schema, value):
+    return continued(grammar(schema), json.dumps(value, ensure_ascii=False))
+
+
+def continued(source, text):
+    """Whether text is a whole answer."""
     try:
-        return Constraint(vocabulary(), grammar(schema), said=json.dumps(value)).done
+        constraint = Constraint(vocabulary(), source, said=text)
     except RequestError:
         return False
+    return constraint.done or vocabulary().eos_token_id in allowed(constraint)
 
 
 @pytest.mark.parametrize("year", [1, 4, 100, 400, 1900, 2000, 2024, 2025, 9999, 0])
