@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, cast
 
 import llguidance
@@ -16,7 +17,7 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from numpy.typing import NDArray
 
 from . import schemas
-from .errors import ModelError, RequestError
+from .errors import RequestError
 from .request import Format, Lark
 
 __all__ = ["Constraint", "Thinking", "Vocabulary", "grammar"]
@@ -26,6 +27,8 @@ Mask = NDArray[np.uint32]
 # Between the tokens of JSON: nothing, a blank, or a new line and its indentation.  A model that
 # may write blanks without end sometimes does.
 WHITESPACE = r" |\n[ ]{0,40}"
+LOOKED_AT = 200                         # schemas in one that is refused, for where it is
+NO_TOKEN = "no token spells it"
 BLANKS = 2                              # tokens of blanks between thinking and content
 FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
 # Classes of characters mean one thing to the library, another to Python's re, and a third to ECMA,
@@ -34,7 +37,8 @@ FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
 WIDE = {r"\d": r"\p{Nd}", r"\w": r"\p{Alphabetic}\p{M}\p{N}\p{Pc}", r"\s": r"\s\x1c-\x1f\x{feff}"}
 UNICODE = {r"\d": "[0-9]", r"\w": r"[\p{L}\p{Nd}_]",
            **{each.upper(): f"[^{wide}]" for each, wide in WIDE.items()}}
-ASCII = {**UNICODE, r"\w": "[0-9A-Za-z_]", r"\s": r"[ \t\n\r\f\v]"}
+ASCII = {**UNICODE, r"\w": "[0-9A-Za-z_]", r"\s": r"[ \t\n\r\f\v]",
+         "[^": r"[^\x00"}       # with all of \x00-\x1f the library would take a quoted " too
 
 # JSON schema's own names of formats; any other is a note to people, as its specification has it.
 FORMATS = frozenset("""date date-time time duration email idn-email hostname idn-hostname ipv4 ipv6
@@ -62,7 +66,10 @@ def grammar(format: Format) -> str:
     schema = {"type": "object"} if isinstance(format, str) else format
     source = of_schema(schema)
     if problem := problem_of(source):
-        place = next(culprits(schema, schema, "format"), "format")
+        definitions = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+        # The first that is refused alone.
+        place = next((place for place, each in islice(places(schema, "format"), LOOKED_AT)
+                      if problem_of(of_schema({**definitions, **each}))), "format")
         raise RequestError(f"{place}: {problem}; a JSON schema that can be held is allowed",
                            error="invalid JSON schema in format")
     return source
@@ -90,8 +97,8 @@ def problem_of(source: str) -> str:
 def narrowed(pattern: str, classes: Mapping[str, str]) -> str:
     made, known = "", classes
     for part in re.findall(r"\\.|\[\^|.", pattern, re.DOTALL):
-        known = {"[^": WIDE, "]": classes}.get(part, known)
         made += known.get(part, part)
+        known = {"[^": WIDE, "]": classes}.get(part, known)
     return made
 
 
@@ -116,15 +123,12 @@ def told(schema: Any) -> Any:
     return made
 
 
-def culprits(schema: Any, root: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Yields the places of the schemas that alone are refused, the innermost first."""
-    if not isinstance(schema, Mapping):
-        return
-    for where, each in schemas.inside(schema):
-        yield from culprits(each, root, place + where)
-    definitions = {key: root[key] for key in ("$defs", "definitions") if key in root}
-    if problem_of(of_schema({**definitions, **schema})):
-        yield place
+def places(schema: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the schemas in one, the innermost first, and itself."""
+    if isinstance(schema, Mapping):
+        for where, each in schemas.inside(schema):
+            yield from places(each, place + where)
+        yield place, schema
 
 
 class Vocabulary:
@@ -167,8 +171,7 @@ class Vocabulary:
             length = next((n for n in range(min(self._longest, len(said) - at), 0, -1)
                            if said[at:at + n] in self._ids), 0)
             if not length:
-                raise ModelError(f"tokenizer.json: no token spells byte {said[at]:#x}; an answer "
-                                 "cannot be held to a format")
+                raise ValueError(NO_TOKEN)      # the library hands it on, in an error of its own
             ids.append(self._ids[said[at:at + length]])
             at += length
         return ids
@@ -250,6 +253,9 @@ class Constraint:
         if said and not self._matcher.consume_tokens(vocabulary(said)):
             raise RequestError("messages: the text of the last one, which the answer continues, "
                                "does not fit format")
+        if not self._matcher.is_stopped():      # what cannot be begun is the call's error
+            fill_next_token_bitmask(self._matcher, self._bits)
+            self._check()
 
     @property
     def done(self) -> bool:
@@ -320,4 +326,6 @@ class Constraint:
         if self._matcher.is_error():
             # Behind that come pages about the library's state.
             problem = " ".join(self._matcher.get_error().partition("<state>")[0].split())
+            if "NoExtensionBias" in problem or NO_TOKEN in problem:
+                problem = "found what no token of the model can say"
             raise RequestError(f"format: {problem[:500]}; a simpler one is allowed")

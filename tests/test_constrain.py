@@ -2,6 +2,7 @@
 import datetime
 import json
 import re
+import time
 from functools import lru_cache
 from random import Random
 
@@ -117,12 +118,13 @@ def test_patterns_and_grammars(format, pattern):
 
 
 EXTREMES = ["7", "\u0664", "a", "_", "\u00fc", "\u0301", "\u00b2", " ", "\t", "\x0b",
-            "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\ufeff", "-", "\u212a", "\u0966", "d"]
+            "\x1c", "\x85", "\xa0", "\u2028", "\u3000", "\ufeff", "-", "\u212a", "\u0966", "d",
+            "\\", "\"", "\n", "\x00", "\x1f"]
 
 
 @pytest.mark.parametrize("text", [
     r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"[\d-]", r"[^\d]", r"[^\w]", r"[^\s]", r"[\S]",
-    r"[\s\d_]", r"[\W\d]", r"\\d|\d", r"[^\]\w]", "."])
+    r"[\s\d_]", r"[\W\d]", r"\\d|\d", r"[^\]\w]", ".", '[^"]', r'[^"\\]', r'[^\n"]', "[^d]"])
 def test_classes_of_characters_are_never_wider_than_python_s(text):
     for flags in (0, re.ASCII):
         pattern, held = re.compile(text, flags), grammar(re.compile(text, flags))
@@ -293,6 +295,24 @@ def test_a_tokenizer_that_puts_a_blank_before_each_text():
     assert b"".join(known.spelled[id] for id in ids).decode() == "name: \u20ac"
     text = walk(Constraint(blank, grammar(DEFINED)), Random(3))[0]
     jsonschema.validate(json.loads(text), DEFINED)
+
+
+def test_a_model_without_a_character():
+    known = vocabulary()
+    poor = Vocabulary([b"x" if b"{" in each else each for each in known.spelled], [0, 1, 2], [2],
+                      known._encode)
+    with pytest.raises(RequestError, match="^format: found what no token of the model can say"):
+        Constraint(poor, grammar("json"))
+    assert Constraint(poor, grammar(re.compile("yes|no"))).mask() is not None
+
+
+def test_a_wrong_schema_in_a_large_one_is_found_in_time():
+    start = time.monotonic()
+    for wrong in ({"p1": {"type": "text"}}, {"z": {"type": "text"}}):
+        with pytest.raises(RequestError, match="^format"):
+            grammar({"properties": {**{f"p{i}": {"type": "null"} for i in range(3000)}, **wrong},
+                     "$defs": {str(i): {"type": "null"} for i in range(3000)}})
+    assert time.monotonic() - start < 30
 
 
 def test_an_error_of_the_library_is_ours():
