@@ -16,7 +16,8 @@ The way of a chat, one module per stage:
     fit.py          which messages fit the context
     tokens.py       text <-> token ids
     spelling.py     what a token spells, in bytes
-    constrain.py    format -> which tokens may come next
+    grammars.py     format -> a grammar, or why none
+    constrain.py    a grammar -> which tokens may come next
     sample.py       options -> the sampler that draws the tokens
     engine.py       token ids -> token ids, many sequences at once
     sequence.py     one of them: its ids, its pages

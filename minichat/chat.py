@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, Unpack, overload
 
-from . import chunks, constrain, cpus, sample
+from . import chunks, cpus, sample
 from .chunks import Chunk, Clock, Counts
 from .constrain import Constraint, Thinking, Vocabulary
 from .engine import STEP_TOKENS, End, Engine, Run
 from .errors import RequestError
 from .families.spec import Family
 from .fit import fit
+from .grammars import grammar
 from .prompt import Template
 from .request import Format, Message, Options, Request
 from .sequence import Work
@@ -197,7 +198,7 @@ class Model:
         """Returns what holds the answer to format: from the end of the thinking on."""
         if request.format is None:
             return None
-        source, tags = constrain.grammar(request.format), self.family.thinking
+        source, tags = grammar(request.format), self.family.thinking
         if not self._vocabulary:
             self._vocabulary.append(Vocabulary(
                 self.tokenizer.spelled(self.engine.model.vocab_size),

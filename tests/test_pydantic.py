@@ -8,9 +8,9 @@ from typing import Literal, Optional, Union
 
 import pytest
 
-from minichat.constrain import grammar
 from minichat.errors import RequestError
 from minichat.functions import tool
+from minichat.grammars import grammar
 from minichat.schemas import is_type, schema
 
 pydantic = pytest.importorskip("pydantic")

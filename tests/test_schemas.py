@@ -15,8 +15,8 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Option
 
 import pytest
 
-from minichat.constrain import grammar
 from minichat.errors import RequestError
+from minichat.grammars import grammar
 from minichat.records import Field
 from minichat.schemas import arguments, is_type, schema
 

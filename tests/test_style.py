@@ -28,7 +28,7 @@ LAYERS = [
     {"schemas"},
     {"functions"},
     {"request"},
-    {"families", "prompt", "fit", "tokens", "sample", "constrain", "text", "chunks",
+    {"families", "prompt", "fit", "tokens", "sample", "grammars", "constrain", "text", "chunks",
      "checkpoint", "wire"},
     {"weights", "pages"},
     {"sequence"},
