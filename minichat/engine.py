@@ -12,8 +12,9 @@ import queue
 import threading
 import time
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from . import _native
 from ._native import PAGE
@@ -102,6 +103,48 @@ class Run:
         return self._produced - self._consumed >= AHEAD
 
 
+class Aside:
+    """A thread that works beside the engine's.  Executors of the standard library end when the
+    interpreter begins to, while threads of the program may still chat."""
+
+    def __init__(self) -> None:
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        """Returns what waits for the result of work, and returns or raises it, once."""
+        done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                done.put((work(), None))
+            except BaseException as error:
+                done.put((None, error))
+
+        def result() -> Any:
+            value, error = done.get()
+            if error is not None:
+                raise error
+            return value
+
+        if self._thread is None:
+            thread = threading.Thread(target=self._serve, name="minichat-masks", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:            # the interpreter ends, or there are too many
+                return work
+            self._thread = thread
+        self._orders.put(run)
+        return result
+
+    def close(self) -> None:
+        self._orders.put(None)
+
+    def _serve(self) -> None:
+        while run := self._orders.get():
+            run()
+
+
 class Engine:
     """Runs one model for many callers."""
 
@@ -121,7 +164,7 @@ class Engine:
         self._orders = 0
         self._thread: threading.Thread | None = None
         self._workspace: _native.Workspace | None = None
-        self._masks = ThreadPoolExecutor(1, "minichat-masks")   # while the step runs
+        self._masks = Aside()               # are made while the step runs
 
     @property
     def closed(self) -> bool:
@@ -170,7 +213,7 @@ class Engine:
             error: BaseException = MinichatError("model: closed while this chat was running")
         except BaseException as unexpected:     # a reader must never wait for nothing
             error = unexpected
-        self._masks.shutdown(wait=False)
+        self._masks.close()
         with self._changed:
             self._closed = True
             for run in [*(s.run for s in self._running), *self._arrived]:
@@ -263,7 +306,7 @@ class Engine:
                     sequence.work.sampler if draws and constraint is None else None,
                     n_logits=int(draws and constraint is not None), long_rope=sequence.long)
                 if draws and constraint is not None:
-                    sequence.mask = self._masks.submit(constraint.mask).result
+                    sequence.mask = self._masks.begin(constraint.mask)
         except OutOfMemory as error:
             for sequence, _ in batch:
                 self._end(sequence)

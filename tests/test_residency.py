@@ -205,6 +205,20 @@ def test_the_interpreter_exits_in_mid_stream(folder):
     assert (process.returncode, out, err) == (0, "leaving\n", "")
 
 
+@pytest.mark.parametrize("format", ["None", "{'type': 'array', 'items': {'type': 'null'}, "
+                                               "'minItems': 200}"])
+def test_a_thread_chats_to_its_end_though_the_program_s_is_there(folder, format):
+    process = run(f"""
+        import sys, threading, minichat
+        stream = minichat.chat(sys.argv[1], [{{"role": "user", "content": "x"}}], format={format},
+                               options={{"num_predict": 300, "num_ctx": 64, "seed": 1}})
+        next(stream)
+        threading.Thread(target=lambda: print([*stream][-1].eval_count)).start()
+        """, folder)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "") and int(out) > 20
+
+
 def test_a_keep_alive_does_not_keep_the_interpreter(folder):
     process = run("""
         import sys, minichat
