@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, Required, TypeVar, get_args, get_origin
 
@@ -43,8 +44,8 @@ def fields(record: Any, place: str, args: Sequence[Any] = ()) -> list[Field]:
     bases = record.__mro__
     # A class made in a function is known to nobody but itself.
     hints = resolved(record, place, names={each.__name__: each for each in reversed(bases)})
-    parameters = getattr(record, "__parameters__", ())
-    hints = asked(place, lambda: {name: substituted(hint, parameters, args)
+    known = asked(place, lambda: generic_bases(record, args))
+    hints = asked(place, lambda: {name: substituted(hint, *known[owner(record, name, [*known])])
                                   for name, hint in hints.items()})
     told = about(record).parameters
     if dataclasses.is_dataclass(record):
@@ -62,6 +63,33 @@ def fields(record: Any, place: str, args: Sequence[Any] = ()) -> list[Field]:
                   told.get(name, "")) for name in record._fields]
 
 
+def generic_bases(record: Any, args: Sequence[Any]) -> dict[Any, tuple[Any, Sequence[Any]]]:
+    """Returns the parameters of a class and of its bases, and what they stand for."""
+    parameters = getattr(record, "__parameters__", ())
+    known = {record: (parameters, args)}
+    for base in vars(record).get("__orig_bases__", record.__bases__):
+        if hasattr(origin := get_origin(base) or base, "__orig_bases__"):
+            known |= generic_bases(origin, [substituted(each, parameters, args)
+                                            for each in get_args(base)])
+    return known
+
+
+def owner(record: Any, name: str, known: Sequence[Any]) -> Any:
+    """Returns which of a class and its bases a field is from; record, where none says so."""
+    if typing.is_typeddict(record):     # which has the annotations of its bases as its own
+        known = known[::-1]
+    return next((each for each in known if name in annotated(each)), record)
+
+
+def annotated(kind: type) -> Collection[str]:
+    """Returns the names that a class itself annotates."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+        return annotationlib.get_annotations(kind, format=annotationlib.Format.FORWARDREF)
+    names: Collection[str] = vars(kind).get("__annotations__", ())
+    return names
+
+
 def is_required(hint: Any, otherwise: bool) -> bool:
     """Returns what a TypedDict's annotation says; the class itself cannot read one in quotes."""
     while (origin := get_origin(hint)) is not None:
@@ -75,7 +103,7 @@ def is_required(hint: Any, otherwise: bool) -> bool:
 
 def about(kind: type) -> Docstring:
     """Returns what the docstring of a class says, and of fields those of its bases too."""
-    names = {name for each in kind.__mro__ for name in vars(each).get("__annotations__", ())}
+    names = {name for each in kind.__mro__ for name in annotated(each)}
     names.update(getattr(kind, "_fields", ()))
     told = [docstring(written(each), names) for each in kind.__mro__]
     parameters = {name: text for each in reversed(told) for name, text in each.parameters.items()}

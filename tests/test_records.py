@@ -84,6 +84,39 @@ def test_the_parameters_of_a_generic_class():
     assert [each.hint for each in fields(Box, "format")] == [T, list[T] | None, str]
 
 
+@dataclass
+class Crate(Box[list[T]], Generic[T]):
+    label: T
+
+
+@dataclass
+class Wine(Crate[str]):
+    year: int
+
+
+@dataclass
+class Port(Wine):
+    sweet: bool
+
+
+class Pair(TypedDict, Generic[T]):
+    first: T
+
+
+class Words(Pair[str]):
+    second: int
+
+
+def test_what_the_bases_of_a_class_stand_for():
+    assert [each.hint for each in fields(Crate, "format", (int,))] == [
+        list[int], list[list[int]] | None, int]
+    assert [each.hint for each in fields(Wine, "format")] == [
+        list[str], list[list[str]] | None, str, int]
+    assert [each.hint for each in fields(Port, "format")][:3] == [
+        list[str], list[list[str]] | None, str]
+    assert [each.hint for each in fields(Words, "format")] == [str, int]
+
+
 def test_a_docstring_that_nobody_wrote_says_nothing():
     assert about(Tour).description == "There and back."
     assert [about(kind).description for kind in (Point, Box, Tight)] == ["", "", ""]
