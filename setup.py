@@ -52,7 +52,7 @@ def kernel_library(isa, flags):
 
 
 setup(
-    packages=["minichat", "minichat.families", "minichat.templates"],
+    packages=["minichat", "minichat.families", "minichat.templates", "minichat.tool_calls"],
     libraries=[kernel_library(isa, flags)
                for isa, flags in {**ISA_FLAGS.get(MACHINE, {}), "ref": []}.items()],
     ext_modules=cythonize([Extension(

@@ -23,6 +23,7 @@ The way of a chat, one module per stage:
     sequence.py     one of them: its ids, its pages
     pages.py        the cache of keys and values, shared by prefix
     text.py         pieces of text -> content and thinking, up to a stop string
+    tool_calls/     content -> content and calls of tools
     chunks.py       parts -> the endpoint's stream objects
     chat.py         the stages, put together
 

@@ -23,14 +23,14 @@ PROSE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "pyproject.tom
 LAYERS = [
     {"errors"},
     {"_native", "families.spec", "options", "spelling", "templates", "cpus", "memory", "cache",
-     "docstrings"},
+     "docstrings", "tool_calls"},
     {"records"},
     {"schemas"},
     {"functions"},
     {"request"},
     {"families", "prompt", "fit", "tokens", "sample", "grammars", "constrain", "text", "chunks",
      "checkpoint", "wire"},
-    {"weights", "pages"},
+    {"weights", "pages", "tool_calls.origin"},
     {"sequence"},
     {"engine"},
     {"chat"},
@@ -164,7 +164,8 @@ def test_the_map_lists_every_module():
 
 
 def test_every_public_name_is_exported():
-    modules = {path.stem for path in MODULES} | {"_native", "families", "templates"}
+    modules = {path.stem for path in MODULES} | {"_native", "families", "templates",
+                                                  "tool_calls"}
     public = {name for name, value in vars(minichat).items()
               if name[0] != "_" and (name not in modules or callable(value))}
     assert minichat.__all__ == sorted(public)

@@ -1,0 +1,52 @@
+"""JSON: {"name": "f", "arguments": {"k": 1}}."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .format import Call, Tools
+from .source import Malformed, Source, Steps
+from .values import parse, value
+
+NAMES = ("name", "tool_name")
+ARGUMENTS = ("arguments", "parameters")
+BESIDE = ("type", "function", "id", "index", "tool_call_id")
+
+
+@dataclass(frozen=True)
+class Objects:
+    name: str = "name"              # the keys; "": the name is the key of the arguments
+    arguments: str = "arguments"
+    optional: bool = True           # there may be no arguments
+
+    listed = whole = True
+    marks = ()
+
+    def read(self, source: Source, tools: Tools) -> Steps[Call]:
+        if (yield from source.peek()) != "{":
+            raise Malformed
+        keys = {self.name, self.arguments, *NAMES, *ARGUMENTS, *BESIDE}
+        return self.call((yield from value(source, first=keys if self.name else None)))
+
+    def call(self, said: dict[str, Any]) -> Call:
+        """Returns the call that an object is.  Raises Malformed."""
+        if isinstance(said.get("function"), dict):
+            said = said["function"]
+        if not self.name:
+            if len(said) != 1:
+                raise Malformed
+            [(name, arguments)] = said.items()
+        else:
+            name = first(said, self.name, *NAMES)
+            arguments = first(said, self.arguments, *ARGUMENTS)
+        if isinstance(arguments, str) and arguments.strip():
+            arguments = parse(arguments)
+        if self.optional and not arguments and arguments not in (0, []):
+            arguments = {}
+        if not isinstance(name, str) or not name or not isinstance(arguments, dict):
+            raise Malformed
+        return Call(name, arguments)
+
+
+def first(said: dict[str, Any], *keys: str) -> Any:
+    return next((said[key] for key in keys if key in said), None)
