@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from typing import Literal
@@ -17,6 +16,7 @@ import pytest
 from minichat import api
 
 from .asgi_client import CHAT, GREEDY, SKY
+from .process import python
 from .random_model import TINY, write
 
 pytest.importorskip("starlette", reason="no starlette: NOTHING OF THE SERVER IS TESTED")
@@ -220,8 +220,9 @@ def test_the_program(end):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-m", "minichat", "serve", "--port", str(port)],
-                          stderr=subprocess.PIPE, text=True) as server:
+    program = python("from minichat import cli\nsys.exit(cli.main(sys.argv[1:]))",
+                     "serve", "--port", port)
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as server:
         def asked(method, path, body=None):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
             connection.request(method, path, body)
