@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
 
 from .chunks import Logprob
 
@@ -16,19 +16,19 @@ __all__ = ["ChatResponse", "ListResponse", "Message", "ModelDetails", "Options",
 
 class Reply(dict[str, Any]):
     """A dict with attributes: None, and no key, for a field that was not given."""
+    _defaults: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls) -> None:
-        """Takes the values in the class for those of a field that is not given."""
+        """Values in the class are those of fields that are not given."""
         super().__init_subclass__()
-        set_by_default = {name: vars(cls)[name] for name in cls.__annotations__
-                          if name in vars(cls)}
-        for name in set_by_default:         # or the class would hide the dict's own
+        cls._defaults = {name: vars(cls)[name] for name in cls.__annotations__
+                         if name in vars(cls)}
+        for name in cls._defaults:          # or they would hide what is in the dict
             delattr(cls, name)
-        DEFAULTS[cls] = set_by_default
 
     def __init__(self, given: Mapping[str, Any] | None = None, /, **fields: Any):
         super().__init__()
-        for name, value in {**DEFAULTS[type(self)], **(given or {}), **fields}.items():
+        for name, value in {**self._defaults, **(given or {}), **fields}.items():
             if value is not None:
                 self[name] = value
 
@@ -53,9 +53,6 @@ class Reply(dict[str, Any]):
     def model_dump_json(self, *, indent: int | None = None, exclude_none: bool = False) -> str:
         return json.dumps(self.model_dump(exclude_none=exclude_none), indent=indent,
                           ensure_ascii=False, default=datetime.isoformat)
-
-
-DEFAULTS: dict[type, dict[str, Any]] = {}
 
 
 @functools.cache
