@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .dialogues.dialogue import Dialogue, assistant, user
-from .dialogues.questions import FACTS, THEMES
+from .dialogues.facts import FACTS, THEMES
 from .words import held_out_number
 
 FOLDER = Path(__file__).parent / "heldout"

@@ -2,26 +2,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from .. import words
 from .dialogue import Dialogue, assistant, user
+from .facts import FACTS, THEMES, Fact, load
+from .rephrase import rephrased
 
-WORLD = Path(__file__).parent.parent / "world"
-THEMES = {"nature": 5, "living": 5, "people": 5, "earth": 5, "minichat": 7, "talk": 2}
-
-Fact = dict[str, Any]
-
-
-def load(name: str) -> dict[str, Any]:
-    """Returns what world/NAME.toml holds."""
-    return tomllib.loads((WORLD / f"{name}.toml").read_text())
-
-
-FACTS: dict[str, list[Fact]] = {theme: load(theme)["fact"] for theme in THEMES}
 UNKNOWN = load("unknown")
 
 BEFORE = ["", "", "", "", "", "", "Hello! ", "Hi, ", "hey, ", "Please tell me: ", "A question: ",
@@ -53,6 +41,8 @@ understand very want well whole wondering word words work works world wrong year
 def phrased(random: Random, asks: list[str]) -> str:
     """Returns one of some phrasings, as people type it."""
     asked = random.choice(asks)
+    if random.random() < .5:
+        asked = rephrased(random, asked)
     style = random.random()
     if style < .12:
         return keywords(random, asked)
