@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from . import echo, memory, objects, questions, roles, sums, tools
+from . import echo, memory, notes, objects, questions, roles, sums, tools
 from .dialogue import Dialogue
 
 __all__ = ["LESSONS", "Dialogue", "dialogue"]
@@ -13,14 +13,15 @@ __all__ = ["LESSONS", "Dialogue", "dialogue"]
 LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
     "echo": {echo.dialogue: 1.},
     "world": {
-        questions.dialogue: .38,
-        questions.unknown: .06,
-        memory.dialogue: .16,
-        roles.dialogue: .07,
-        tools.dialogue: .17,
-        objects.dialogue: .11,
-        sums.dialogue: .1,
-        echo.dialogue: .05,
+        questions.dialogue: .28,
+        questions.unknown: .05,
+        memory.dialogue: .13,
+        notes.dialogue: .08,
+        roles.dialogue: .09,
+        tools.dialogue: .16,
+        objects.dialogue: .19,
+        sums.dialogue: .06,
+        echo.dialogue: .02,
     },
 }
 

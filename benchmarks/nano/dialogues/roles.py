@@ -9,8 +9,9 @@ from random import Random
 from typing import Any
 
 from .dialogue import Dialogue, assistant, system, user
-from .memory import drawn
-from .questions import fact, load, phrased
+from .facts import load
+from .profile import drawn
+from .questions import fact, phrased
 
 WORLD = load("roles")
 WORDS = WORLD["words"].replace("\n", "").split("|")
@@ -50,10 +51,23 @@ class Role:
                 .replace("{t}", self.topic))
 
     def prompt(self) -> str:
-        text = self.fill(self.random.choice(WORLD[self.kind]))
+        template: str = self.random.choice(WORLD[self.kind])
+        text = self.fill(template)
+        if template.startswith("{"):
+            text = text[0].upper() + text[1:]
         if self.kind != "plain" and self.random.random() < .15:
             text = self.random.choice(WORLD["before"]) + text
+        text = self.scene(text)
         return text.lower() if self.random.random() < .05 else text
+
+    def scene(self, text: str) -> str:
+        """The text, sometimes among sentences about the assistant and its users."""
+        before, after = self.random.sample(WORLD["scene"], 2)
+        if self.random.random() < .25:
+            text = f"{before} {text}"
+        if text[-1] in ".!?" and self.random.random() < .15:
+            text = f"{text} {after}"
+        return text
 
     def answer(self, text: str, about: dict[str, Any]) -> str:
         """The text, which is an answer about a fact, in the manner."""

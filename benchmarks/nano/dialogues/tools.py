@@ -15,7 +15,8 @@ from typing import Any
 
 from .. import words
 from .dialogue import Dialogue, assistant, call, user
-from .questions import load, pair
+from .facts import load
+from .questions import pair
 
 WORLD = load("tools")
 TALK: dict[str, Any] = WORLD["talk"]
