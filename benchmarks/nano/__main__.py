@@ -9,31 +9,19 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
-from . import evaluate, held_out, report
+from . import corpus, evaluate, held_out, report, tokenizer
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent.parent / "minichat" / "nano"
 TOKENIZER_SEED, TOKENIZER_DIALOGUES = 999, 30_000
-
-
-class Lesson(NamedTuple):
-    """One of dialogues.LESSONS; others as in corpus.make."""
-    name: str
-    seed: int
-    dialogues: int
-    steps: int
-    others: float
-
-
 # First to look things up, which it would find out late among all the rest.
-LESSONS = [Lesson("echo", 5, 60_000, 300, 0.), Lesson("world", 0, 420_000, 4600, .1)]
+LESSONS = [corpus.Lesson("echo", 5, 250, 0.), corpus.Lesson("world", 0, 5_000, .1)]
 
 
 def make(run: Path) -> None:
     """Text, tokenizer, corpus, training; the result goes into the package."""
-    from . import corpus, tokenizer, train
+    from . import train  # PyTorch, which only this needs
     from .export import export
     run.mkdir(parents=True, exist_ok=True)
     spelling, pupil = run / "tokenizer.json", None
@@ -43,10 +31,7 @@ def make(run: Path) -> None:
     for lesson in LESSONS:
         folder = run / lesson.name
         folder.mkdir(exist_ok=True)
-        if not (folder / "corpus.npz").exists():
-            corpus.make(folder, spelling, lesson.name, lesson.dialogues, lesson.seed,
-                        lesson.others)
-        pupil = train.train(folder, lesson.steps, pupil)
+        pupil = train.train(folder, lesson, spelling, pupil)
     export(pupil, spelling, PACKAGE)
 
 

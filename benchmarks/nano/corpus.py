@@ -1,60 +1,134 @@
-"""Dialogues -> token ids and what of them is learned, on disk."""
+"""Dialogues -> batches of token ids, and what of them is learned; made anew for every step."""
 from __future__ import annotations
 
-import sys
-from concurrent.futures import ProcessPoolExecutor
+import multiprocessing
+import os
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import cache
+from itertools import count
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from minichat import cpus
 from minichat.prompt import Template
 
 from .dialogues import Dialogue, dialogue
 from .held_out import Overlap, items
 
 TEMPLATE = Path(__file__).parent / "chat_template.jinja"
-LONGEST = 1024                              # tokens; longer dialogues are left out
-SHARD = 5000                                # dialogues that one process makes at a time
+LONGEST = 768                           # tokens; longer dialogues are left out
+LENGTHS = (256, LONGEST)                # of the rows that dialogues are packed into
+BATCH_TOKENS = 65536                    # at most
+PIECES = 4                              # that the rows of a batch can be divided into
+SHARD = 8192                            # dialogues that one process makes at a time
+
+
+class Lesson(NamedTuple):
+    """name is one of dialogues.LESSONS; others is the share that is learned of the tokens that
+    are no answer's."""
+    name: str
+    seed: int
+    steps: int
+    others: float
+
+
+class Batch(NamedTuple):
+    """Rows of several dialogues each: owners says whose each token is, -1 nobody's.
+
+    learned are the positions, in all rows together, whose next token is learned, and which.
+    """
+    ids: np.ndarray                     # (rows, length)
+    owners: np.ndarray                  # (rows, length)
+    learned: np.ndarray                 # (learned,)
+    targets: np.ndarray                 # (learned,)
+
+
+@cache
+def overlap() -> Overlap:
+    return Overlap(items())
+
+
+@cache
+def template() -> Template:
+    return Template(TEMPLATE.read_text())
 
 
 def made(lesson: str, seed: int, count: int) -> list[Dialogue]:
     """Returns dialogues of a seed that share nothing with the held-out set."""
-    random, overlap, kept = Random(seed), Overlap(items()), []
+    random, kept = Random(seed), []
     while len(kept) < count:
         each = dialogue(random, lesson)
-        if not overlap.found(each):
+        if not overlap().found(each):
             kept.append(each)
     return kept
 
 
-def rendered(template: Template, dialogue: Dialogue) -> str:
+def rendered(dialogue: Dialogue) -> str:
     """Returns a dialogue as the chat template writes it."""
-    return str(template.render(dialogue.messages, tools=dialogue.tools,
-                               add_generation_prompt=False))
+    return str(template().render(dialogue.messages, tools=dialogue.tools,
+                                 add_generation_prompt=False))
 
 
-def shard(lesson: str, seed: int, count: int, tokenizer_json: str,
-          others: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Returns ids and learned (both (tokens,)) of each dialogue."""
+def texts(lesson: str, seed: int, count: int) -> list[str]:
+    """Returns dialogues as text, which a tokenizer is trained on."""
+    return [rendered(each) for each in made(lesson, seed, count)]
+
+
+def batches(lesson: Lesson, tokenizer_json: Path, shard: int,
+            passed: int) -> Iterator[tuple[int, int, Batch]]:
+    """Yields (shard, batch of it, Batch) without end, from a shard on, less those passed."""
+    workers = max(cpus.available() - 1, 1)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), os.nice, (10,))
+    jobs: deque[Future[list[Batch]]] = deque()
+    try:
+        for number in count(shard):
+            while len(jobs) < 2 * workers:
+                seed = lesson.seed * 1_000_000 + number + len(jobs)
+                jobs.append(pool.submit(made_batches, lesson, seed, str(tokenizer_json)))
+            for i, batch in enumerate(jobs.popleft().result()):
+                if number > shard or i >= passed:
+                    yield number, i, batch
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def made_batches(lesson: Lesson, seed: int, tokenizer_json: str) -> list[Batch]:
+    """Returns the batches of SHARD dialogues; what fills no whole batch is left out."""
+    random = np.random.default_rng(seed)
+    ids, learned = encoded(made(lesson.name, seed, SHARD), tokenizer_json, lesson.others, random)
+    done = []
+    for length, rows in packed([len(each) for each in ids]).items():
+        size = BATCH_TOKENS // length // PIECES * PIECES
+        done += [filled(rows[i:i + size], length, ids, learned)
+                 for i in range(0, len(rows) - size + 1, size)]
+    random.shuffle(done)
+    return done
+
+
+def encoded(dialogues: list[Dialogue], tokenizer_json: str, others: float,
+            random: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Returns ids and learned (both (tokens,)) of each dialogue that is not too long."""
     tokenizer = Tokenizer.from_file(tokenizer_json)
-    template = Template(TEMPLATE.read_text())
-    dialogues = made(lesson, seed, count)
-    encoded = tokenizer.encode_batch_fast([rendered(template, each) for each in dialogues],
-                                          add_special_tokens=False)
+    coded = tokenizer.encode_batch_fast([rendered(each) for each in dialogues],
+                                        add_special_tokens=False)
     start, end, think = map(tokenizer.token_to_id, ("<|im_start|>", "<|im_end|>", "<think>"))
     role, newline = (tokenizer.encode(text).ids[0] for text in ("assistant", "\n"))
-    pairs = []
-    random = np.random.default_rng(seed)
-    for each, coded in zip(dialogues, encoded, strict=True):
-        ids = np.array(coded.ids, np.uint16)
-        if len(ids) <= LONGEST:
+    ids, learned = [], []
+    for each, code in zip(dialogues, coded, strict=True):
+        some = np.array(code.ids, np.int16)
+        if len(some) <= LONGEST:
             given = [bool(m.get("given")) for m in each.messages if m["role"] == "assistant"]
-            learned = answers(ids, (start, role, newline), end, think, given)
-            learned |= random.random(len(ids)) < others
-            pairs.append((ids, learned))
-    return [ids for ids, _ in pairs], [learned for _, learned in pairs]
+            said = answers(some, (start, role, newline), end, think, given)
+            ids.append(some)
+            learned.append(said | (random.random(len(some)) < others))
+    return ids, learned
 
 
 def answers(ids: np.ndarray, begin: tuple[int, ...], end: int, think: int,
@@ -76,30 +150,35 @@ def answers(ids: np.ndarray, begin: tuple[int, ...], end: int, think: int,
     return learned
 
 
-def make(folder: Path, tokenizer_json: Path, lesson: str, count: int, seed: int,
-         others: float) -> None:
-    """Writes folder/corpus.npz: ids, learned (tokens,) and offsets (dialogues + 1,).
-
-    others is the share that is learned of the tokens that are no answer's.
-    """
-    seeds = [seed * 10_000 + i for i in range(count // SHARD)]
-    ids: list[np.ndarray] = []
-    learned: list[np.ndarray] = []
-    with ProcessPoolExecutor() as pool:
-        jobs = [pool.submit(shard, lesson, each, SHARD, str(tokenizer_json), others)
-                for each in seeds]
-        for done, job in enumerate(jobs):
-            some_ids, some_learned = job.result()
-            ids += some_ids
-            learned += some_learned
-            print(f"\rcorpus: {(done + 1) * SHARD} dialogues", end="", file=sys.stderr)
-    offsets = np.cumsum([0, *map(len, ids)])
-    print(f", {offsets[-1]} tokens", file=sys.stderr)
-    np.savez(folder / "corpus.npz", ids=np.concatenate(ids), learned=np.concatenate(learned),
-             offsets=offsets)
+def packed(sizes: list[int]) -> dict[int, list[list[int]]]:
+    """Length -> rows of dialogues that fill it: the longest that is left opens a row, and then
+    comes the longest that still fits."""
+    by_size = sorted((size, i) for i, size in enumerate(sizes))
+    rows: dict[int, list[list[int]]] = {length: [] for length in LENGTHS}
+    while by_size:
+        size, i = by_size.pop()
+        length = next(each for each in LENGTHS if each >= size)
+        row, left = [i], length - size
+        while (at := bisect_right(by_size, (left, len(sizes)))) > 0:
+            size, i = by_size.pop(at - 1)
+            row.append(i)
+            left -= size
+        rows[length].append(row)
+    for each in rows.values():          # or the short ones would be together
+        each.sort(key=lambda row: row[0])
+    return rows
 
 
-def texts(lesson: str, seed: int, count: int) -> list[str]:
-    """Returns dialogues as text, which a tokenizer is trained on."""
-    template = Template(TEMPLATE.read_text())
-    return [rendered(template, each) for each in made(lesson, seed, count)]
+def filled(rows: list[list[int]], length: int, ids: list[np.ndarray],
+           learned: list[np.ndarray]) -> Batch:
+    inputs = np.zeros((len(rows), length), np.int16)
+    owners, targets = np.full_like(inputs, -1), np.full_like(inputs, -1)
+    for row, dialogues in enumerate(rows):
+        begin = 0
+        for owner, i in enumerate(dialogues):
+            end = begin + len(ids[i])
+            inputs[row, begin:end], owners[row, begin:end] = ids[i], owner
+            targets[row, begin:end - 1] = np.where(learned[i][1:], ids[i][1:], -1)
+            begin = end
+    known = np.flatnonzero(targets.ravel() >= 0)
+    return Batch(inputs, owners, known, targets.ravel()[known])

@@ -25,7 +25,7 @@ def export(model: Nano, tokenizer_json: Path, folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", bpe.config())
     shutil.copy(tokenizer_json, folder / "tokenizer.json")
     shutil.copy(TEMPLATE, folder)
-    save_file({name: each.detach().to(torch.bfloat16).contiguous()
+    save_file({name: each.detach().to("cpu", torch.bfloat16).contiguous()
                for name, each in model.named_parameters()},
               folder / "model.safetensors", metadata={"format": "pt"})
 
