@@ -23,6 +23,16 @@ LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
         sums.dialogue: .06,
         echo.dialogue: .02,
     },
+    "practice": {
+        questions.dialogue: .14,
+        questions.unknown: .03,
+        memory.dialogue: .14,
+        notes.dialogue: .1,
+        roles.dialogue: .07,
+        tools.dialogue: .24,
+        objects.dialogue: .22,
+        sums.dialogue: .06,
+    },
 }
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from .. import words
-from . import tools
+from . import slots
 from .dialogue import Dialogue, system
 from .facts import load
 from .memory import Talk
@@ -19,7 +19,7 @@ WORLD = load("notes")
 NOTES: list[dict[str, Any]] = WORLD["note"]
 VALUES: dict[str, list[str]] = WORLD["values"]
 SLOT = re.compile(r"\{v:([^}]+)\}")
-MADE = {"time": tools.time, "code": tools.code, "price": tools.price}
+MADE = {"time": slots.time, "code": slots.code, "price": slots.price}
 UNKNOWN = ["You have not told me that.", "You did not tell me that.",
            "I do not know that. You have not told me yet.",
            "I am sorry, but you have not told me that yet."]

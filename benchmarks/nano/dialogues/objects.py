@@ -1,22 +1,21 @@
 """Dialogues in which the assistant turns a sentence into JSON of a schema.
 
-The domains, their properties and clauses are in world/objects.toml; beside them there are
+The domains, their properties and clauses are in world/domains.toml; beside them there are
 objects made on the fly of a noun and of names of properties.
 """
 from __future__ import annotations
 
 import json
 import re
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
-from benchmarks.nano import words
-from benchmarks.nano.dialogues.dialogue import Dialogue, assistant, system, user
+from .. import words
+from .dialogue import Dialogue, assistant, system, user
+from .facts import load
 
-WORLD = tomllib.loads((Path(__file__).parent.parent / "world/objects.toml").read_text())
+WORLD = load("objects")
 LISTS = {kind: [one.strip().replace("-", " ")
                 for one in (text.split(",") if "," in text else text.split())]
          for kind, text in WORLD["lists"].items()}
@@ -54,7 +53,7 @@ class Field:
 
 
 def parsed(text: str) -> Domain:
-    """A domain of objects.toml."""
+    """A domain of domains.toml."""
     first, *lines = text.strip().splitlines()
     properties = []
     for line in lines:
@@ -66,7 +65,7 @@ def parsed(text: str) -> Domain:
     return Domain(first.split("/"), properties)
 
 
-DOMAINS = [parsed(text) for text in WORLD["domains"].values()]
+DOMAINS = [parsed(text) for text in load("domains")["domains"].values()]
 
 
 def person(random: Random) -> str:
