@@ -41,19 +41,20 @@ def test_rows_are_full_and_lose_nothing():
     for length, several in rows.items():
         for row in several:
             assert sum(sizes[i] for i in row) <= length
-            assert sizes[row[0]] > max((each for each in corpus.LENGTHS if each < length), default=0)
+            shorter = [each for each in corpus.LENGTHS if each < length]
+            assert sizes[row[0]] > max(shorter, default=0)
     taken = sum(len(several) * length for length, several in rows.items())
     assert sum(sizes) > .95 * taken
 
 
 def test_batches_hold_the_dialogues(monkeypatch, tokenizer):
     monkeypatch.setattr(corpus, "SHARD", 300)
-    monkeypatch.setattr(corpus, "BATCH_TOKENS", 4096)
     texts = {corpus.rendered(each) for each in corpus.made("world", 3, 300)}
-    made = corpus.made_batches(Lesson("world", 0, 1, .1), 3, TOKENIZER)
+    lesson = Lesson("world", 0, 1, batch_tokens=4096)
+    made = corpus.made_batches(lesson, 3, TOKENIZER)
     assert len(made) > 5 and {batch.ids.shape[1] for batch in made} == {*corpus.LENGTHS}
     for batch in made:
-        assert len(batch.ids) % corpus.PIECES == 0
+        assert len(batch.ids) % corpus.ROWS == 0
         for ids, owners in zip(batch.ids, batch.owners):
             for owner in range(owners.max() + 1):
                 said = tokenizer.decode(ids[owners == owner].tolist(), skip_special_tokens=False)
@@ -61,6 +62,6 @@ def test_batches_hold_the_dialogues(monkeypatch, tokenizer):
         flat, owners = batch.ids.ravel(), batch.owners.ravel()
         assert (flat[batch.learned + 1] == batch.targets).all()
         assert (owners[batch.learned + 1] == owners[batch.learned]).all()
-    again = corpus.made_batches(Lesson("world", 0, 1, .1), 3, TOKENIZER)
+    again = corpus.made_batches(lesson, 3, TOKENIZER)
     assert all((a.ids == b.ids).all() and (a.targets == b.targets).all()
                for a, b in zip(made, again))

@@ -25,18 +25,18 @@ from .held_out import Overlap, items
 TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 LONGEST = 768                           # tokens; longer dialogues are left out
 LENGTHS = (256, LONGEST)                # of the rows that dialogues are packed into
-BATCH_TOKENS = 65536                    # at most
-PIECES = 4                              # that the rows of a batch can be divided into
+ROWS = 4                                # a batch has a multiple of it
 SHARD = 8192                            # dialogues that one process makes at a time
 
 
 class Lesson(NamedTuple):
-    """name is one of dialogues.LESSONS; others is the share that is learned of the tokens that
-    are no answer's."""
-    name: str
+    """What is learned, how long and how fast."""
+    name: str                           # one of dialogues.LESSONS
     seed: int
     steps: int
-    others: float
+    others: float = .1                  # learned of the tokens that are no answer's
+    batch_tokens: int = 65536           # at most
+    rate: float = 1.                    # of the learning rates
 
 
 class Batch(NamedTuple):
@@ -105,7 +105,7 @@ def made_batches(lesson: Lesson, seed: int, tokenizer_json: str) -> list[Batch]:
     ids, learned = encoded(made(lesson.name, seed, SHARD), tokenizer_json, lesson.others, random)
     done = []
     for length, rows in packed([len(each) for each in ids]).items():
-        size = BATCH_TOKENS // length // PIECES * PIECES
+        size = lesson.batch_tokens // length // ROWS * ROWS
         done += [filled(rows[i:i + size], length, ids, learned)
                  for i in range(0, len(rows) - size + 1, size)]
     random.shuffle(done)

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .corpus import PIECES, Batch, Lesson, batches
+from .corpus import ROWS, Batch, Lesson, batches
 from .model import Nano
 from .muon import Muon
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 MUON_LR, ADAM_LR, WARMUP, DECAY = .02, .004, 50, .8
+PIECE_TOKENS = 16384                    # computed at a time on a CPU, or it takes 20 GB
 SAVE_SECONDS, LOG_STEPS = 300, 50
 
 
@@ -78,7 +79,7 @@ def train(folder: Path, lesson: Lesson, tokenizer_json: Path, pupil: Nano | None
     with (folder / "log.jsonl").open("a") as log:
         for at, i, batch in batches(lesson, tokenizer_json, shard, passed):
             for optimizer, rate in zip(both, (MUON_LR, ADAM_LR), strict=True):
-                optimizer.param_groups[0]["lr"] = rate * share(step, lesson.steps)
+                optimizer.param_groups[0]["lr"] = rate * lesson.rate * share(step, lesson.steps)
             losses.append(learn(model, batch))
             nn.utils.clip_grad_norm_(model.parameters(), 1.)
             for optimizer in both:
@@ -104,8 +105,8 @@ def learn(model: Nano, batch: Batch) -> Tensor:
     """Returns the mean loss of a batch and leaves its gradients."""
     total = torch.zeros((), device=DEVICE)
     rows, length = batch.ids.shape
-    if DEVICE == "cpu":
-        rows //= PIECES                 # or it takes 20 GB
+    if DEVICE == "cpu" and rows * length > PIECE_TOKENS:
+        rows = PIECE_TOKENS // length // ROWS * ROWS
     for first in range(0, len(batch.ids), rows):
         ids, owners = (torch.from_numpy(each[first:first + rows]).to(DEVICE)
                        for each in (batch.ids, batch.owners))
