@@ -13,12 +13,15 @@ from .engine import STEP_TOKENS, End, Engine, Run
 from .errors import RequestError
 from .families.spec import Family
 from .fit import fit
-from .grammars import grammar
+from .grammars import grammar, or_calls
 from .prompt import Template
 from .request import Format, Message, Options, Request
 from .sequence import Work
 from .text import Part, Splitter, opens_thinking
 from .tokens import Tokenizer
+from .tool_calls.format import Call
+from .tool_calls.format import Format as CallFormat
+from .tool_calls.parser import Parser
 
 # Weights that a thread reads in a step: with fewer, waiting for each other costs more.
 THREAD_BYTES = 8 << 20
@@ -30,6 +33,7 @@ class Prompt:
     ids: tuple[int, ...]
     inside_thinking: bool
     may_think: bool             # or the answer is content from its beginning
+    calls: CallFormat | None    # how tools are called; None: there are none
     dropped_messages: int
 
 
@@ -54,17 +58,19 @@ class Model:
     """A loaded model, made by minichat.load().  Use it in a `with`, or close() it."""
 
     def __init__(self, name: str, *, template: Template, tokenizer: Tokenizer,
+                 call_format: Callable[[Template], CallFormat | None],
                  family: Family, engine: Engine, generation_config: Mapping[str, Any],
                  config: Mapping[str, Any], long_after: int | None, size_bytes: int):
         self.name, self.family, self.engine = name, family, engine
         self.template, self.tokenizer = template, tokenizer
+        self.call_format = call_format
         self.generation_config = generation_config
         self.context = engine.model.architecture.max_position_embeddings
         self.end = tokenizer.end_tokens(generation_config, config, family.stop)
         self.long_after, self.size_bytes = long_after, size_bytes
         self.threads = max(1, min(cpus.available(), size_bytes // THREAD_BYTES))
         self._release: Callable[[], None] | None = None
-        self._vocabulary: list[Vocabulary] = []     # one, once a format was asked for
+        self._vocabularies: dict[tuple[str, ...], Vocabulary] = {}  # by the marks that are text
 
     def pinned(self, name: str, release: Callable[[], None]) -> Model:
         """Returns a handle on the same model whose close() calls release, once."""
@@ -134,11 +140,14 @@ class Model:
         """Renders and encodes the messages that fit in num_ctx with one token to spare."""
         template = Template(request.template, self.tokenizer.special_tokens) \
             if request.template is not None else self.template
+        calls = self.call_format(template) if request.tools else None
+        if request.tools and calls is None:
+            request.refuse_tools()
         prefill = request.messages[-1].role == "assistant"
         rendered: dict[int, tuple[str, tuple[int, ...]]] = {}
 
         def render(messages: list[Message], think: bool | str | None) -> str:
-            return template.render([m.to_dict() for m in messages],
+            return template.render([m.to_dict() for m in messages], tools=request.tools,
                                    add_generation_prompt=not prefill,
                                    continue_final_message=prefill,
                                    **self.thinking_arguments(request, template, think))
@@ -159,14 +168,14 @@ class Model:
             and not (prefill and request.messages[-1].content)
             # A template that writes something else to make it think does not do so now.
             and (request.think is not None or render(messages, True) == text))
-        return Prompt(ids, opens_thinking(text, tags), may_think, dropped)
+        return Prompt(ids, opens_thinking(text, tags), may_think, calls, dropped)
 
     def thinking_arguments(self, request: Request, template: Template,
                            think: bool | str | None) -> dict[str, Any]:
         """What the template is told about thinking: nothing, unless the request says so."""
         if think is None:
             return {}
-        switches = {"enable_thinking", "thinking"} & template.variables()
+        switches = {"enable_thinking", "thinking"} & template.variables(bool(request.tools))
         if request.think and not switches and self.family.thinking is None:
             request.refuse_thinking()
         level = {"reasoning_effort": think} if isinstance(think, str) else {}
@@ -198,17 +207,28 @@ class Model:
         """Returns what holds the answer to format: from the end of the thinking on."""
         if request.format is None:
             return None
-        source, tags = grammar(request.format), self.family.thinking
-        if not self._vocabulary:
-            self._vocabulary.append(Vocabulary(
+        source, tags, keep = grammar(request.format), self.family.thinking, self.marks(prompt)
+        if prompt.calls is not None:
+            source = or_calls(source, "" if prompt.calls.bare else prompt.calls.begins,
+                              [tool["function"]["name"] for tool in request.tools])
+        vocabulary = self._vocabularies.get(keep)
+        if vocabulary is None:
+            vocabulary = self._vocabularies[keep] = Vocabulary(
                 self.tokenizer.spelled(self.engine.model.vocab_size),
-                self.tokenizer.silent(tags or ()), self.end, self.tokenizer.encode))
+                self.tokenizer.silent(keep), self.end, self.tokenizer.encode)
         gate = None
         if tags and (prompt.inside_thinking or prompt.may_think):
             gate = Thinking(tags, prompt.inside_thinking, self.tokenizer.decoder(tags).push)
         last = request.messages[-1]
-        return Constraint(self._vocabulary[0], source, gate=gate, single=request.logprobs,
+        return Constraint(vocabulary, source, gate=gate, single=request.logprobs,
                           said=last.content if last.role == "assistant" else "")
+
+    def marks(self, prompt: Prompt) -> tuple[str, ...]:
+        """Returns the special tokens that belong to the text of an answer."""
+        tags = self.family.thinking or ()
+        if prompt.calls is None:
+            return tags
+        return *tags, *prompt.calls.kept(self.tokenizer.special_names())
 
     def num_keep(self, options: Options, prompt: Prompt) -> int:
         """Positions that a shift spares: a BOS that the template writes comes on top."""
@@ -267,19 +287,34 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
            options: Options) -> Iterator[Chunk]:
     """Yields the chunks of one answer."""
     family, tokenizer = model.family, model.tokenizer
-    decoder = tokenizer.decoder(keep=family.thinking or (),
+    decoder = tokenizer.decoder(keep=model.marks(prompt),
                                 continues=request.messages[-1].role == "assistant")
     splitter = Splitter(options.stop, family.thinking, prompt.inside_thinking)
+    parser = Parser(prompt.calls, request.tools) if prompt.calls else None
     held: list[chunks.Logprob] = []         # of tokens whose text is not out yet
-    eval_count, last = 0, None
+    eval_count, called, last = 0, 0, None
     reason = None if run.work.num_predict else "length"
 
     def emit(parts: list[Part]) -> Iterator[Chunk]:
-        nonlocal held
         for part in parts:
-            content, thinking = (part.text, "") if part.kind == "content" else ("", part.text)
-            yield chunks.chunk(request.model, content, thinking=thinking, logprobs=held)
-            held = []
+            if part.kind == "thinking":
+                yield said(thinking=part.text)
+            else:
+                yield from content(parser.push(part.text) if parser else [part.text])
+
+    def content(parts: Sequence[str | Call]) -> Iterator[Chunk]:
+        nonlocal called
+        for part in parts:
+            if isinstance(part, Call):
+                yield said(tool_calls=[chunks.tool_call(called, part.name, part.arguments)])
+                called += 1
+            else:
+                yield said(part)
+
+    def said(text: str = "", **more: Any) -> Chunk:
+        nonlocal held
+        logprobs, held = held, []
+        return chunks.chunk(request.model, text, logprobs=logprobs, **more)
 
     for item in run if run.work.num_predict else ():
         if isinstance(item, End):
@@ -305,6 +340,8 @@ def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Promp
         yield from emit(splitter.push(decoder.finish()))
         if not splitter.stopped:
             yield from emit(splitter.finish())
+    if parser:
+        yield from content(parser.finish())
     if last is not None:
         clock.add("prompt_eval", last.prompt_ns)
         clock.add("eval", last.eval_ns)

@@ -5,6 +5,8 @@ read as attributes too.  Durations are nanoseconds of a monotonic clock.
 """
 from __future__ import annotations
 
+import secrets
+import string
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 __all__ = ["Chunk", "ChunkMessage", "Clock", "Counts", "Logprob", "ToolCall", "ToolFunction"]
+
+ID_CHARACTERS = string.ascii_lowercase + string.digits
 
 
 class Record(dict[str, Any]):
@@ -201,7 +205,9 @@ def logprob(token: str, value: float, token_bytes: bytes,
     return made
 
 
-def tool_call(id: str, index: int, name: str, arguments: dict[str, Any]) -> ToolCall:
+def tool_call(index: int, name: str, arguments: dict[str, Any]) -> ToolCall:
+    """Returns the index-th call of an answer, with a new id as the endpoint has them."""
+    id = "call_" + "".join(secrets.choice(ID_CHARACTERS) for _ in range(8))
     return ToolCall(id=id, function=ToolFunction(index=index, name=name, arguments=arguments))
 
 

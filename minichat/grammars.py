@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from . import schemas
 from .errors import RequestError
 from .request import Format, Lark
 
-__all__ = ["grammar"]
+__all__ = ["grammar", "or_calls"]
 
 # Between the tokens of JSON: nothing, a blank, or a new line and its indentation.  A model that
 # may write blanks without end sometimes does.
@@ -62,6 +62,21 @@ def grammar(format: Format) -> str:
         raise RequestError(f"{place}: {problem}; a JSON schema that can be held is allowed",
                            error="invalid JSON schema in format")
     return source
+
+
+def or_calls(source: str, begins: str, names: Sequence[str]) -> str:
+    """Returns the grammar of an answer that source holds, or that calls tools instead: begins, and
+    then anything; where begins is nothing, an object that calls one of names."""
+    calls = f"CALLS: {json.dumps(begins)} /(?s:.*)/"
+    if not begins:
+        call = {"type": "object", "required": ["name", "parameters"], "properties": {
+            "name": {"enum": [*names]}, "parameters": {"type": "object"}}}
+        calls = f"calls: %json {json.dumps(call)}"
+    answer, *others = json.loads(source)["grammars"] if source.startswith("{") else [
+        {"lark_grammar": source}]
+    return json.dumps({"grammars": [
+        {"lark_grammar": f"start: @answer | {calls.partition(':')[0]}\n{calls}"},
+        {**answer, "name": "answer"}, *others]})
 
 
 def checked(place: str, source: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 from . import _native, cpus, families, memory, weights
@@ -13,6 +14,8 @@ from .engine import MAX_SEQUENCES, STEP_TOKENS, Engine
 from .errors import OutOfMemory
 from .prompt import Template
 from .tokens import Tokenizer
+from .tool_calls.format import Format
+from .tool_calls.origin import infer
 
 Progress = Callable[[str, int, int], object]
 
@@ -46,10 +49,16 @@ def loaded(path: Path, quantization: str, progress: Progress | None) -> Model:
     native = _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16",
                            isa=os.environ.get("MINICHAT_ISA") or None)
     pages = page_limit(native, packed.n_bytes)
+
+    @lru_cache(4)
+    def call_format(template: Template) -> Format | None:
+        return infer(checkpoint.tokenizer_config, template, family.tool_calls)
+
     ropes = [layer.mixer.rope for layer in architecture.layers if layer.mixer.rope]
     return Model(path.name, tokenizer=tokenizer, family=family,
                  template=Template(checkpoint.chat_template, tokenizer.special_tokens,
                                    place=f"{path}: chat template"),
+                 call_format=call_format,
                  engine=Engine(native, pages, int(pages * IDLE_SHARE)),
                  generation_config=checkpoint.generation_config, config=checkpoint.config,
                  long_after=next((rope.long_after for rope in ropes if rope.long), None),

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from . import schemas
+from . import functions, schemas
 from .errors import RequestError, Unsupported
 from .options import Options, encodable, shown
 
@@ -137,12 +137,15 @@ class Request:
 
     def refuse(self) -> None:
         """Raises Unsupported for what no model can do here."""
-        if self.tools:
-            raise Unsupported("tools: given; not supported yet",
-                              error=f"{self.model} does not support tools")
         if any(message.images for message in self.messages):
             raise Unsupported("messages: images given; not supported yet",
                               error="this model does not support image input")
+
+    def refuse_tools(self) -> None:
+        """For a model that knows nothing of tools: raises RequestError."""
+        raise RequestError(f"tools: found {len(self.tools)}; the chat template of {self.model} "
+                           "does not tell it of tools, so none are allowed",
+                           error=f"{self.model} does not support tools")
 
     def refuse_thinking(self) -> None:
         """For a model that cannot think: raises RequestError where the caller wants it to."""
@@ -221,7 +224,16 @@ def image(given: object, place: str) -> Any:
 
 
 def tool(given: object, place: str) -> dict[str, Any]:
-    return dict(plain(members(given, place, ("type", "function")), place))
+    """Returns a tool as templates have it, of a mapping or of a Python function."""
+    if callable(given):
+        return functions.tool(given, place)
+    if callable(dump := getattr(given, "model_dump", None)):
+        given = dump(exclude_none=True)     # or templates would show the model what is not there
+    given = dict(plain(members(given, place, ("type", "function")), place))
+    function = members(given.get("function"), f"{place}.function", ("name",))
+    if not text(function.get("name"), f"{place}.function.name"):
+        raise RequestError(f"{place}.function.name: nothing; a name is needed")
+    return given
 
 
 def tool_call(given: object, place: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .tool_calls.source import overlap
+
 Kind = Literal["content", "thinking"]
 
 
@@ -16,16 +18,6 @@ Kind = Literal["content", "thinking"]
 class Part:
     kind: Kind
     text: str
-
-
-def overlap(text: str, mark: str) -> int:
-    """Returns the length of the longest end of text that is a proper beginning of mark."""
-    start = text.find(mark[0], max(len(text) - len(mark) + 1, 0))
-    while start >= 0:
-        if mark.startswith(text[start:]):
-            return len(text) - start
-        start = text.find(mark[0], start + 1)
-    return 0
 
 
 def opens_thinking(prompt: str, tags: tuple[str, str] | None) -> bool:

@@ -129,6 +129,10 @@ class Tokenizer:
         """Returns what each of the ids below count adds to a text."""
         return [self.token_bytes(id) for id in range(count)]
 
+    def special_names(self) -> tuple[str, ...]:
+        """Returns the special tokens as they are written."""
+        return tuple(token.content for token in self._added.values() if token.special)
+
     def silent(self, keep: Collection[str] = ()) -> frozenset[int]:
         """Returns the special tokens, which are no text, but for those in keep."""
         return self._special - {self.token_id(token) for token in keep}

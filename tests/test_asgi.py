@@ -157,7 +157,6 @@ def test_a_fault_of_ours_is_logged_and_not_told(app, monkeypatch, caplog, before
     assert "secret" not in answer.body.decode() and "secret" in caplog.text
 
 
-@pytest.mark.xfail(reason="tools are not supported", strict=True)
 def test_tools(app):
     asked = {"model": "nano", "options": GREEDY, "tools": [WEATHER],
              "messages": [{"role": "user", "content": "What is the weather in Paris?"}]}

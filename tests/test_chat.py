@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 import minichat
-from minichat import MinichatWarning, ModelNotFound, RequestError, Unsupported
+from minichat import MinichatWarning, ModelNotFound, RequestError
 from minichat import api as api_module
 
 from .random_model import TINY, write
@@ -157,7 +157,7 @@ def test_the_context_shifts_and_the_last_chunk_says_so(folder):
     ({"messages": HELLO, "options": {"temperature": -1}}, RequestError, "options.temperature"),
     ({"messages": HELLO, "options": {"num_ctx": 9999}}, RequestError, "512 at most"),
     ({"messages": HELLO, "options": {"temp": 1}, "strict": True}, RequestError, "temperature"),
-    ({"messages": HELLO, "tools": [{"type": "function"}]}, Unsupported, "tools"),
+    ({"messages": HELLO, "tools": [{"function": {"name": "f"}}]}, RequestError, "tools"),
     ({"messages": HELLO, "format": {"type": "no"}}, RequestError, "format"),
     ({"messages": HELLO, "think": True}, RequestError, "does not think"),
     ({"messages": HELLO, "quantization": "q3"}, RequestError, "q4"),

@@ -82,7 +82,6 @@ def test_the_python_client(ollama, url):
         assert caught.value.error == "model 'llama3.2' not found"
 
 
-@pytest.mark.xfail(reason="tools are not supported", strict=True)
 def test_the_python_client_with_a_function(ollama, url):
     def weather(city: str) -> str:
         """Tells the weather.

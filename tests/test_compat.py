@@ -128,7 +128,6 @@ WEATHER = ollama.Tool(function=ollama.Tool.Function(
             "city": ollama.Tool.Function.Parameters.Property(type="string")})))
 
 
-@pytest.mark.xfail(reason="tools are not supported", strict=True)
 @pytest.mark.parametrize("tool", [weather, WEATHER, dict(WEATHER)], ids=["python", "Tool", "dict"])
 def test_tools(tool):
     messages = [{"role": "user", "content": "What is the weather in Paris?"}]

@@ -12,6 +12,7 @@ from .asgi_client import ask
 
 HI = {"role": "user", "content": "Hi!"}
 CALL = {"function": {"name": "f", "arguments": {"b": 1, "a": None}}}
+TOOL = {"type": "function", "function": {"name": "f"}}
 FLAG = [True, False], [1, "true", []]
 LARGE = 2**31 - 1
 
@@ -37,7 +38,8 @@ FIELDS = {
     "think": ([True, False, "low", "medium", "high", "max"], ["", "High", "xx", 0, 1, [], {}]),
     "keep_alive": ([0, -0.0, 0.5, 300, -1, 1e30, "0", "-1", "300", "1h30m", ".5s", "+5m"],
                    ["", "abc", "1d", "5 m", "10000000h", True, [], {}]),
-    "tools": ([[]], [{}, "f", 5, [5], [{"type": 5}]]),
+    "tools": ([[], [TOOL], [TOOL, {**TOOL, "type": "x"}]],
+              [{}, "f", 5, [5], [{"type": 5}], [{}], [{"function": {"name": ""}}]]),
     "options": ([{}, {"seed": None}], [[], "seed", 5, True]),
 }
 OPTIONS = {

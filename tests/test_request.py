@@ -199,13 +199,19 @@ def test_nesting_has_a_bottom():
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 
 
-def test_tools_are_checked_and_then_not_supported():
-    for wrong in ({}, "f", [5], [None], ["f"], [{"type": {1}}], [{1: 2}]):
-        if wrong:
-            assert "tools" in str(refusal(tools=wrong))
-    with pytest.raises(Unsupported) as raised:
-        parse(model="a/m", tools=[TOOL])
-    assert raised.value.error == "a/m does not support tools" and raised.value.status_code == 400
+def test_tools_are_checked():
+    for wrong in ("f", [5], [None], ["f"], [{"type": {1}}], [{1: 2}], [{}], [{"function": {}}]):
+        assert "tools" in str(refusal(tools=wrong))
+    assert parse(tools=[TOOL]).tools == (TOOL,) and parse(tools=[TOOL]).tools[0] is not TOOL
+
+
+def test_a_function_is_a_tool():
+    def double(number: int) -> int:
+        """Doubles a number."""
+
+    [tool] = parse(tools=[double]).tools
+    assert tool["function"]["name"] == "double"
+    assert tool["function"]["parameters"]["properties"] == {"number": {"type": "integer"}}
 
 
 @pytest.mark.parametrize("value, raw", [("xml", '\\"xml\\"'), ("JSON", '\\"JSON\\"'), (5, "5"),

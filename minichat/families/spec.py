@@ -140,6 +140,7 @@ class Family:
     prefixes: tuple[str, ...] = ("model.", "")      # of names in tensors, and what may replace it
     unused: tuple[str, ...] = ("rotary_emb.inv_freq",)  # parts of names of tensors to pass over
     thinking: tuple[str, str] | None = None         # tags around reasoning
+    tool_calls: str | None = None           # of tool_calls/table.py, where templates do not tell
     stop: tuple[str, ...] = ()              # end-of-turn tokens beyond generation_config.json
 
     def find(self, name: str, checkpoint: Container[str]) -> str | None:
