@@ -58,7 +58,9 @@ def chat(model: str | Path, messages: Messages | None = None, *,
         message of the assistant is continued.  None at all: the model is only loaded, or with
         keep_alive=0 unloaded.
     tools
-        Not supported yet: Unsupported.
+        What the model may call: Python functions, whose names, annotations and docstrings it is
+        told of, or tools as the endpoint has them, with JSON schemas.  A call is one chunk, with
+        message.tool_calls.
     format
         Holds the answer's content to "json" (an object), a JSON schema, which may be given as a
         dataclass, TypedDict or pydantic model, a compiled regular expression, or a grammar
@@ -109,7 +111,7 @@ def chat(model: str | Path, messages: Messages | None = None, *,
         return ChatStream.of(chunks.last(request.model, "unload", clock), request.stream)
     key: Key = path, request.quantization or QUANTIZATION
     with clock.measure("load"):
-        resident = _residency.acquire(key, lambda: loading.load(*key, progress),
+        resident = _residency.acquire(key, lambda room: loading.load(*key, progress, room),
                                       chatting(request.keep_alive))
     if not request.messages:
         _residency.release(resident)
@@ -190,7 +192,8 @@ def load(model: str | Path, *, quantization: str = QUANTIZATION,
     """
     request = Request.parse(model, quantization=quantization)
     key: Key = hub.resolve(request.model).resolve(), request.quantization or QUANTIZATION
-    resident = _residency.acquire(key, lambda: loading.load(*key, progress), pinned)
+    resident = _residency.acquire(key, lambda room: loading.load(*key, progress, room),
+                                  pinned)
     return resident.model.pinned(request.model, lambda: _residency.release(resident))
 
 

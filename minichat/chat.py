@@ -124,6 +124,12 @@ class Model:
         stream = ChatStream(answer(self, request, clock, run, prompt, options), run, on_close)
         return stream if request.stream else chunks.join(stream)
 
+    def memory(self) -> tuple[int, int]:
+        """Returns bytes: that its cache takes, and that it may take in all."""
+        pages, most = self.engine.store.made, self.engine.store.limit
+        page_bytes = self.engine.model.page_bytes
+        return pages * page_bytes, self.size_bytes + most * page_bytes
+
     def close(self) -> None:
         """Lets go of the model: it is unloaded when nobody else holds it."""
         release, self._release = self._release, None

@@ -12,6 +12,7 @@ from .chat import Model
 from .checkpoint import Checkpoint
 from .engine import MAX_SEQUENCES, STEP_TOKENS, Engine
 from .errors import OutOfMemory
+from .memory import Room
 from .prompt import Template
 from .tokens import Tokenizer
 from .tool_calls.format import Format
@@ -25,17 +26,19 @@ CACHE_SHARE = 0.75
 IDLE_SHARE = 0.125
 
 
-def load(path: Path, quantization: str, progress: Progress | None = None) -> Model:
+def load(path: Path, quantization: str, progress: Progress | None = None,
+         room: Room | None = None) -> Model:
     """Loads the model in the folder path, packing its weights if that was not done before.
 
     progress(stage, done, total) is told how far it is, in bytes.  MINICHAT_ISA in the
-    environment forces an instruction set.
+    environment forces an instruction set.  Raises OutOfMemory where room, by default all the
+    memory there is, does not suffice.
     """
     with _native.DefaultRounding():     # or the host's would be in the weights, for ever
-        return loaded(path, quantization, progress)
+        return loaded(path, quantization, progress, room or Room(memory.available()))
 
 
-def loaded(path: Path, quantization: str, progress: Progress | None) -> Model:
+def loaded(path: Path, quantization: str, progress: Progress | None, room: Room) -> Model:
     checkpoint = Checkpoint.open(path)
     family = families.family(checkpoint.model_type)
     architecture = family.architecture(checkpoint.config)
@@ -48,7 +51,7 @@ def loaded(path: Path, quantization: str, progress: Progress | None) -> Model:
         tokenizer = opened.result()
     native = _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16",
                            isa=os.environ.get("MINICHAT_ISA") or None)
-    pages = page_limit(native, packed.n_bytes)
+    pages = page_limit(native, packed.n_bytes, room)
 
     @lru_cache(4)
     def call_format(template: Template) -> Format | None:
@@ -65,14 +68,14 @@ def loaded(path: Path, quantization: str, progress: Progress | None) -> Model:
                  size_bytes=packed.n_bytes)
 
 
-def page_limit(native: _native.Model, weight_bytes: int) -> int:
+def page_limit(native: _native.Model, weight_bytes: int, room: Room) -> int:
     """Returns how many pages of the cache the memory that is left can hold."""
-    available = memory.available()
-    if available is None:
+    if room.n_bytes is None:
         return 1 << 30
-    left = available - weight_bytes - native.workspace_bytes(STEP_TOKENS, MAX_SEQUENCES)
+    left = room.n_bytes - weight_bytes - native.workspace_bytes(STEP_TOKENS, MAX_SEQUENCES)
     pages: int = int(left * CACHE_SHARE) // native.page_bytes
-    if pages < 1:
-        raise OutOfMemory(f"the cache: {available} bytes of memory are available, {weight_bytes} "
-                          "are the weights'; a smaller quantization leaves room")
+    positions = min(room.positions, native.architecture.max_position_embeddings)
+    if pages < -(-positions // _native.PAGE):
+        raise OutOfMemory(f"the cache: {room.n_bytes} bytes of memory are available, "
+                          f"{weight_bytes} are the weights'; a smaller quantization leaves room")
     return pages

@@ -1,5 +1,33 @@
 """How much memory this process may still take."""
+import os
+import re
 from pathlib import Path
+from typing import NamedTuple
+
+from .errors import RequestError
+
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9,
+         "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+
+class Room(NamedTuple):
+    """What a model may take: so many bytes, None where nothing says, and the positions for which
+    they have to suffice."""
+    n_bytes: int | None
+    positions: int = 1
+
+
+def budget() -> int | None:
+    """Returns the bytes that all models together may take, by MINICHAT_MEMORY ("8GB", "500MiB",
+    "1000000"); None where it does not say."""
+    given = os.environ.get("MINICHAT_MEMORY", "").strip()
+    if not given:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", given.lower())
+    if not found or found[2] not in UNITS:
+        raise RequestError(f"MINICHAT_MEMORY: found {given[:50]!r}; bytes are allowed, as in 8GB, "
+                           "500MiB or 1000000")
+    return int(float(found[1]) * UNITS[found[2]])
 
 
 def available(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:

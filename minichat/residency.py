@@ -15,10 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from . import _native
+from . import _native, memory
 from .chat import Model
+from .errors import OutOfMemory
+from .memory import Room
 
 KEEP_ALIVE_S = 300.0
+CROWDED_POSITIONS = 8192            # room for fewer, if its context has them, and others must go
 Key = tuple[Path, str]              # a folder's real path, a quantization
 
 
@@ -39,7 +42,8 @@ class Resident:
 
 
 class Residency:
-    """The models of this process."""
+    """The models of this process, in the memory there is, or in that of MINICHAT_MEMORY: of those
+    that nobody uses, the one that would go soonest makes room for another."""
 
     def __init__(self) -> None:
         self._forget()
@@ -48,10 +52,11 @@ class Residency:
     def _forget(self) -> None:
         """A child of fork has neither the engines' threads nor a right to the parent's locks."""
         self._changed = threading.Condition()
+        self._loading = threading.Lock()        # one at a time knows what room it has
         self._residents: dict[Key, Resident] = {}
         self._keeper: threading.Thread | None = None
 
-    def acquire(self, key: Key, load: Callable[[], Model],
+    def acquire(self, key: Key, load: Callable[[Room], Model],
                 set_keep_alive: Callable[[Resident], None]) -> Resident:
         """Returns the resident of key, loaded if need be, with one user more."""
         while True:
@@ -74,7 +79,7 @@ class Residency:
                 raise resident.error
             # Its loader was interrupted, which is no business of this thread.
         try:
-            model = load()
+            model = self._loaded(load)
         except BaseException as error:
             with self._changed:
                 resident.error = error
@@ -91,6 +96,32 @@ class Residency:
                 self._keeper.start()
             self._changed.notify_all()
         return resident
+
+    def _loaded(self, load: Callable[[Room], Model]) -> Model:
+        with self._loading:
+            while True:
+                idle = self._idle()
+                try:
+                    return load(self._room(CROWDED_POSITIONS if idle else 1))
+                except OutOfMemory:
+                    if not idle:
+                        raise
+                self._close([min(idle, key=lambda resident: resident.expires)])
+
+    def _idle(self) -> list[Resident]:
+        with self._changed:
+            return [r for r in self._residents.values() if r.model and not r.users]
+
+    def _room(self, positions: int) -> Room:
+        with self._changed:
+            models = [r.model.memory() for r in self._residents.values() if r.model]
+        left, budget = memory.available(), memory.budget()
+        if left is not None:        # in which weights count as free, for they are in files
+            left -= sum(most - taken for taken, most in models)
+        if budget is not None:
+            budget -= sum(most for _, most in models)
+        known = [each for each in (left, budget) if each is not None]
+        return Room(min(known, default=None), positions)
 
     def release(self, resident: Resident) -> None:
         """One user less; the last one starts the clock of keep_alive.
@@ -119,14 +150,22 @@ class Residency:
         now = time.monotonic()
         with self._changed:
             expired = [r for r in self._residents.values() if r.expires <= now]
-            for resident in expired:
+        self._close(expired)
+
+    def _close(self, residents: list[Resident]) -> None:
+        """Lets those go that nobody uses by now."""
+        with self._changed:
+            gone = [r for r in residents
+                    if not r.users and self._residents.get(r.key) is r]
+            for resident in gone:
                 del self._residents[resident.key]
-            if expired:
+            if gone:
                 self._changed.notify_all()
-        for resident in expired:
+        residents.clear()
+        for resident in gone:
             resident.model.engine.close()
-        if expired:
-            expired.clear()
+        if gone:
+            gone.clear()
             del resident            # the last reference: its memory goes
             _native.trim_memory()
 

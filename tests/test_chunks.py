@@ -41,11 +41,12 @@ def test_a_thinking_chunk_has_empty_content():
 
 
 def test_a_call_is_whole_and_has_its_keys_in_order():
-    call = chunks.tool_call("call_a1b2c3d4", 0, "f", {"z": 1, "a": 2})
+    call = chunks.tool_call(0, "f", {"z": 1, "a": 2})
+    assert re.fullmatch("call_[a-z0-9]{8}", call.id)
     made = chunks.chunk("m", tool_calls=[call])
     assert json.dumps(made["message"]) == (
         '{"role": "assistant", "content": "", "images": null, "tool_calls": [{"id": '
-        '"call_a1b2c3d4", "function": {"index": 0, "name": "f", "arguments": {"z": 1, "a": 2}}}]}')
+        '"%s", "function": {"index": 0, "name": "f", "arguments": {"z": 1, "a": 2}}}]}' % call.id)
     assert made.message.tool_calls[0].function.name == "f"
 
 
@@ -155,7 +156,7 @@ def test_a_chunk_survives_copies_and_pickles():
 
 def test_chunks_join_into_one():
     one, two = chunks.logprob("a", -1.0, b"a"), chunks.logprob("b", -2.0, b"b")
-    call = chunks.tool_call("call_1", 0, "f", {})
+    call = chunks.tool_call(0, "f", {})
     end = chunks.last("m", "stop", Clock(), Counts(5, 0, 3, shifted_tokens=1), [two])
     whole = chunks.join(iter([
         chunks.chunk("m", thinking="h"), chunks.chunk("m", thinking="m", logprobs=[one]),
