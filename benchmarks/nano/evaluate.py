@@ -11,8 +11,7 @@ from typing import Any
 
 import minichat
 from minichat.chat import Model
-from minichat.engine import End, Run
-from minichat.request import Request
+from minichat.chunks import ToolFunction
 
 from .held_out import Item
 
@@ -24,6 +23,7 @@ CONFIGURATIONS = {                      # name -> quantization, options
     "q4, default options": ("q4", {"seed": 1}),
 }
 AT_ONCE = 32
+HELD = "json, with format"              # JSON's items again, held to their schemas
 
 
 @dataclass
@@ -98,27 +98,33 @@ CHECKS = {
 }
 
 
-def answers(model: Model, items: list[Item], options: dict[str, Any]) -> list[Answer]:
-    """Returns what a model says to each item, tools and thinking through its template."""
+def answers(model: Model, items: list[Item], options: dict[str, Any],
+            held: bool = False) -> list[Answer]:
+    """Returns what a model says to each item; held: to the schema that its messages tell."""
     def one(item: Item) -> Answer:
-        prompt = model.template.render(item.messages, tools=item.tools,
-                                       **({"enable_thinking": True} if item.think else {}))
-        ids = tuple(model.tokenizer.encode(prompt))
-        request = Request.parse(model.name, item.messages[:1], options={
-            "num_predict": 200, **options})
-        work, _, _ = model.work(request)
-        decoder = model.tokenizer.decoder(keep=("<think>", "</think>", "<tool_call>",
-                                                "</tool_call>"))
-        text, ended = "", False
-        for token in Run(model.engine, replace(work, prompt=ids)):
-            if isinstance(token, End):
-                break
-            ended = token.id in model.end
-            text += "" if ended else decoder.push(token.id)
-        return Answer(item, text + decoder.finish(), ended)
+        said = model.chat(item.messages, tools=item.tools, think=item.think or None,
+                          format=schema(item) if held else None, stream=False,
+                          options={"num_predict": 200, **options})
+        message = said.message
+        thinking = [f"{message.thinking}</think>"] if message.thinking else []
+        calls = [f"<tool_call>\n{json.dumps(without_index(call.function))}\n</tool_call>"
+                 for call in message.tool_calls or ()]
+        return Answer(item, "\n".join([*thinking, message.content, *calls]).strip(),
+                      said.done_reason == "stop")
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(one, items))
+
+
+def without_index(function: ToolFunction) -> dict[str, Any]:
+    return {"name": function.name, "arguments": function.arguments}
+
+
+def schema(item: Item) -> Any:
+    """Returns the schema that an item's messages have, or "json"."""
+    text = " ".join(message["content"] for message in item.messages)
+    start = text.find('{"type": "object"')
+    return json.JSONDecoder().raw_decode(text, start)[0] if start >= 0 else "json"
 
 
 def table(folder: Path, items: list[Item]) -> tuple[dict[str, dict[str, str]], list[Answer]]:
@@ -126,9 +132,11 @@ def table(folder: Path, items: list[Item]) -> tuple[dict[str, dict[str, str]], l
     rows: dict[str, dict[str, str]] = {}
     said: list[Answer] = []
     for name, (quantization, options) in CONFIGURATIONS.items():
+        objects = [replace(item, kind=HELD) for item in items if item.kind == "json"]
         with minichat.load(folder, quantization=quantization) as model:
             said = answers(model, items, options)
-        for kind, share in scored(said).items():
+            held = answers(model, objects, options, held=True)
+        for kind, share in scored([*said, *held]).items():
             rows.setdefault(kind, {})[name] = share
     return rows, said
 

@@ -392,7 +392,7 @@ def dialogue(random: Random) -> Dialogue:
         hello, reply = random.choice(TALK)
         messages[0:0] = [user(hello), answer(reply, "The user only talks. I answer.")]
     messages.append(answer(json.dumps(values), thought(values)))
-    if random.random() < .05:
+    while random.random() < .35:
         text, values = pair()
         messages += [user(random.choice(PHRASES["again"]).replace("{t}", text)),
                      answer(json.dumps(values), thought(values))]

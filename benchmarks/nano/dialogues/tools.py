@@ -270,10 +270,11 @@ def turn(task: Task, offered: bool, last: bool, think: bool,
 
 
 def dialogue(random: Random) -> Dialogue:
-    """One to five tools and one or two requests."""
+    """One to five tools and one to four requests: the tools are the longest text, to be read for
+    more than one."""
     think = random.random() < .08
     count = random.choice([1, 2, 2, 3, 3, 4, 4, 5])
-    turns = 2 if random.random() < .15 else 1
+    turns = random.choice([1, 1, 1, 2, 2, 3, 4])
     drawn = tasks(count + turns, random)
     offered = drawn[:max(turns, count)]
     hidden = drawn[len(offered):]
