@@ -20,7 +20,9 @@ The way of a chat, one module per stage:
     constrain.py    a grammar -> which tokens may come next
     sample.py       options -> the sampler that draws the tokens
     engine.py       token ids -> token ids, many sequences at once
+    aside.py        what is done while a step runs
     sequence.py     one of them: its ids, its pages
+    lookup.py       ids so far -> what may follow
     pages.py        the cache of keys and values, shared by prefix
     text.py         pieces of text -> content and thinking, up to a stop string
     tool_calls/     content -> content and calls of tools
@@ -41,6 +43,7 @@ and what they stand on:
 
     api.py          chat, achat, load, unload, ps: what this page exports
     cli.py          the same in a terminal
+    bench.py        how fast a model is on this machine
     asgi.py         the same over HTTP
     wire.py         a request's body -> what was asked
     compat.py       the same with the official client's face

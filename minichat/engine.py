@@ -12,12 +12,11 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from . import _native
 from ._native import PAGE
+from .aside import Aside
 from .errors import MinichatError, NativeError, OutOfMemory
 from .pages import PageStore
 from .sequence import Sequence, Work
@@ -101,48 +100,6 @@ class Run:
     @property
     def behind(self) -> bool:
         return self._produced - self._consumed >= AHEAD
-
-
-class Aside:
-    """A thread that works beside the engine's.  Executors of the standard library end when the
-    interpreter begins to, while threads of the program may still chat."""
-
-    def __init__(self) -> None:
-        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    def begin(self, work: Callable[[], Any]) -> Callable[[], Any]:
-        """Returns what waits for the result of work, and returns or raises it, once."""
-        done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-
-        def run() -> None:
-            try:
-                done.put((work(), None))
-            except BaseException as error:
-                done.put((None, error))
-
-        def result() -> Any:
-            value, error = done.get()
-            if error is not None:
-                raise error
-            return value
-
-        if self._thread is None:
-            thread = threading.Thread(target=self._serve, name="minichat-masks", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:            # the interpreter ends, or there are too many
-                return work
-            self._thread = thread
-        self._orders.put(run)
-        return result
-
-    def close(self) -> None:
-        self._orders.put(None)
-
-    def _serve(self) -> None:
-        while run := self._orders.get():
-            run()
 
 
 class Engine:
@@ -255,7 +212,14 @@ class Engine:
             if n := self._make_room(sequence, room, batch):
                 batch.append((sequence, n))
                 room -= n
+        # In company the weights are read for several tokens anyway.
+        if len(batch) == len(self._running) == 1:
+            self._guess(*batch[0])
         return batch
+
+    def _guess(self, sequence: Sequence, n: int) -> None:
+        if sequence.answered and n == sequence.pending == 1 and sequence.work.constraint is None:
+            sequence.guess(sequence.work.num_batch - 1)
 
     def _make_room(self, sequence: Sequence, room: int, batch: list[tuple[Sequence, int]]) -> int:
         """Finds pages for the next positions, at the cost of slow readers, then of newer ones.
@@ -300,11 +264,12 @@ class Engine:
                 self._workspace = _native.Workspace(self.model, STEP_TOKENS, MAX_SEQUENCES)
             for sequence, n in batch:
                 at, constraint = sequence.computed, sequence.work.constraint
-                draws = n == sequence.pending
+                draws, guessed = n == sequence.pending, sequence.guessed
+                inside = draws and constraint is None and not guessed
                 sequence.share.feed(
-                    sequence.ids[at:at + n], at,
-                    sequence.work.sampler if draws and constraint is None else None,
-                    n_logits=int(draws and constraint is not None), long_rope=sequence.long)
+                    sequence.ids[at:at + n] + guessed, at,
+                    sequence.work.sampler if inside else None,
+                    n_logits=int(draws and not inside) + len(guessed), long_rope=sequence.long)
                 if draws and constraint is not None:
                     sequence.mask = self._masks.begin(constraint.mask)
         except OutOfMemory as error:
@@ -327,31 +292,46 @@ class Engine:
 
     def _answer(self, sequence: Sequence) -> None:
         """Takes what was drawn, hands it to the reader, and decides whether to go on."""
-        run, work = sequence.run, sequence.work
-        forced: list[int] = []
+        guessed, sequence.guessed = sequence.guessed, []
         try:
-            if work.constraint is None:
-                drawn = sequence.share.draw
-            else:
-                drawn = work.sampler.draw(sequence.share.logits[0], sequence.mask())
-                if drawn[0] not in work.end:
-                    forced = work.constraint.accept(drawn[0])
+            reason = self._compare(sequence, guessed) if guessed else self._draw(sequence)
         except Exception as error:          # of a grammar, too: it is this chat's alone
             self._end(sequence)
-            run.put(error)
+            sequence.run.put(error)
             return
+        if reason:
+            self._end(sequence)
+            sequence.run.put(End(reason))
+        elif sequence.outgrown and not sequence.long:
+            sequence.lengthen()
+
+    def _draw(self, sequence: Sequence) -> str | None:
+        """Says the token that was drawn, and those that a grammar has follow it."""
+        work = sequence.work
+        if work.constraint is None:
+            return self._say(sequence, *sequence.share.draw)
+        drawn = work.sampler.draw(sequence.share.logits[0], sequence.mask())
+        forced = [] if drawn[0] in work.end else work.constraint.accept(drawn[0])
         reason = self._say(sequence, *drawn)
         for id in forced:
             if not reason:
                 work.sampler.accept(id)
                 reason = self._say(sequence, id, None, [])
-        if not reason and work.constraint is not None and work.constraint.done:
-            reason = "stop"
-        if reason:
-            self._end(sequence)
-            run.put(End(reason))
-        elif sequence.outgrown and not sequence.long:
-            sequence.lengthen()
+        return "stop" if not reason and work.constraint.done else reason
+
+    def _compare(self, sequence: Sequence, guessed: list[int]) -> str | None:
+        """Says the token that is drawn now, and one more after each guess that was right."""
+        right = 0
+        while True:
+            drawn = sequence.work.sampler.draw(sequence.share.logits[right])
+            reason = self._say(sequence, *drawn)
+            shifted = not sequence.computed
+            if reason or shifted or right == len(guessed) or drawn[0] != guessed[right]:
+                break
+            right += 1
+            sequence.advance(1)
+        sequence.lookup.learn(len(guessed), right)
+        return reason
 
     def _say(self, sequence: Sequence, id: int, logprob: float | None,
              top: list[tuple[int, float]]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from . import _native
 from ._native import PAGE
 from .errors import OutOfMemory
+from .lookup import Lookup
 from .pages import Node, PageStore
 
 
@@ -40,6 +41,8 @@ class Sequence:
         self.computed = 0                   # positions whose keys and values are there
         self.begun = False                  # has looked for what is known of ids
         self.blocked = False                # waits for another's pages
+        self.lookup = Lookup()
+        self.guessed: list[int] = []        # that are computed in this step after the ids
         self.mask: Callable[[], Any] = lambda: None     # what the next draw may be; waits for it
         self.answered = self.prompt_ns = self.eval_ns = self.shifted = 0
 
@@ -86,6 +89,16 @@ class Sequence:
             self._place()
         return True
 
+    def guess(self, most: int) -> None:
+        """Takes some ids more into the next step, at most so many, if they may be right and there
+        are pages for them."""
+        length, work = len(self.ids), self.work
+        most = min(most, work.num_ctx - length, work.num_predict - self.answered - 1)
+        if work.long_after is not None and not self.long:
+            most = min(most, work.long_after - length)
+        guessed = self.lookup.guess(self.ids, most) if most > 0 else []
+        self.guessed = guessed if guessed and self.reach(length + len(guessed)) else []
+
     def advance(self, n: int) -> None:
         """n more positions are computed; full pages go into the tree."""
         self.computed += n
@@ -120,6 +133,7 @@ class Sequence:
         discard = max((self.work.num_ctx - keep) // 2, 1)
         self.leave()
         del self.ids[keep:keep + discard]
+        self.lookup = Lookup()
         self.shifted += discard
         self.long = self.outgrown
 
