@@ -2,29 +2,34 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
+from . import bench
 from .api import QUANTIZATION, chat
 from .chunks import Chunk
 from .errors import MinichatError
 
 MODEL = "nano"
+HOST, PORT = "127.0.0.1", 11434     # where the endpoint's clients look
+PS_TIMEOUT_S = 10
 BAR_WIDTH = 30
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["chat"]:
-        del arguments[0]
+    verbs = {"chat": (parser, talk), "ps": (asking, ps), "bench": (measuring, measure),
+             "serve": (serving, serve)}
+    verb = arguments.pop(0) if arguments and arguments[0] in verbs else "chat"
+    parsed, run = verbs[verb]
     try:
-        if arguments[:1] == ["serve"]:
-            return serve(serving().parse_args(arguments[1:]))
-        return talk(parser().parse_args(arguments))
+        return run(parsed().parse_args(arguments))
     except MinichatError as error:
         print(f"minichat: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -38,15 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="minichat", description="Chats with a language model on this machine's CPU.",
+        prog="minichat", usage="minichat [chat] [options] [question]\n"
+        "       minichat {ps,bench,serve} [-h] ...",
+        description="Chats with a language model on this machine's CPU.  ps lists the models of "
+        "a running `minichat serve`, bench measures how fast one is here.",
         epilog="Without a question it reads one from a pipe, or holds a dialogue in a terminal.")
     made.add_argument("question", nargs="?")
     made.add_argument("-m", "--model", default=MODEL,
                       help="a model's folder, or a repository in the Hugging Face cache "
                       "(default: %(default)s, the tiny model in the box)")
     made.add_argument("-s", "--system", help="a system message")
-    made.add_argument("-q", "--quantization", default=QUANTIZATION, help="of the weights: "
-                      "q4, q8, bf16 or f32 (default: %(default)s)")
+    quantized(made)
     made.add_argument("-o", "--option", action="append", default=[], metavar="NAME=VALUE",
                       help="an option such as temperature=0; may be repeated")
     made.add_argument("--template", help="a chat template instead of the model's own")
@@ -55,13 +62,44 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def quantized(made: argparse.ArgumentParser) -> None:
+    made.add_argument("-q", "--quantization", default=QUANTIZATION, help="of the weights: "
+                      "q4, q8, bf16 or f32 (default: %(default)s)")
+
+
+def asking() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="minichat ps", description="Lists the models in the memory of a running "
+        "`minichat serve`.")
+    made.add_argument("--host", default=HOST, help="(default: %(default)s)")
+    made.add_argument("--port", type=int, default=PORT, help="(default: %(default)s)")
+    return made
+
+
+def measuring() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="minichat bench", description="Measures how fast a model loads, reads prompts and "
+        "answers on this machine, in less than a minute if it is one for this machine.")
+    made.add_argument("model", nargs="?", default=MODEL, help="(default: %(default)s)")
+    quantized(made)
+    made.add_argument("--threads", type=positive, action="append", default=[], metavar="N",
+                      help="may be repeated (default: 1 and as many as there are CPUs)")
+    return made
+
+
+def positive(given: str) -> int:
+    if (number := int(given)) < 1:
+        raise ValueError
+    return number
+
+
 def serving() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="minichat serve", description="Answers chats over HTTP as Ollama's /api/chat does, "
         "to this machine alone unless told otherwise.")
-    made.add_argument("--host", default="127.0.0.1", help="the address to listen at "
+    made.add_argument("--host", default=HOST, help="the address to listen at "
                       "(default: %(default)s)")
-    made.add_argument("--port", type=int, default=11434, help="(default: %(default)s)")
+    made.add_argument("--port", type=int, default=PORT, help="(default: %(default)s)")
     made.add_argument("--models", action="append", default=[], metavar="FOLDER", dest="folders",
                       help="a folder of models, each in a folder called by its name; may be "
                       "repeated.  The model in the box and the Hugging Face cache are there anyway")
@@ -84,6 +122,62 @@ def serve(arguments: argparse.Namespace) -> int:
         print(f"minichat serve: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def ps(arguments: argparse.Namespace) -> int:
+    """Lists what a server says of its models."""
+    place = f"minichat serve at {arguments.host}:{arguments.port}"
+    connection = http.client.HTTPConnection(arguments.host, arguments.port, timeout=PS_TIMEOUT_S)
+    try:
+        connection.request("GET", "/api/ps")
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+        if answer.status != 200:
+            raise MinichatError(f"{place}: refuses: {said['error']}")
+        rows = [(str(model["name"]), size(model["size"]), model["details"]["quantization_level"],
+                 str(model["context_length"]), leaves(model["expires_at"]))
+                for model in said["models"]]
+    except OSError as error:
+        raise MinichatError(f"{place}: not there: {error.strerror or error}; --host and --port "
+                            "say where it is, if it runs elsewhere") from None
+    except (http.client.HTTPException, ValueError, KeyError, TypeError):
+        raise MinichatError(f"{place}: found something else, which has no /api/ps") from None
+    finally:
+        connection.close()
+    print(table([("NAME", "SIZE", "WEIGHTS", "CONTEXT", "LEAVES"), *rows]))
+    return 0
+
+
+def leaves(expires_at: str | None) -> str:
+    if expires_at is None:
+        return "never"
+    left = datetime.fromisoformat(expires_at) - datetime.now(UTC)
+    return f"in {max(timedelta(), timedelta(seconds=round(left.total_seconds())))}"
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    """Prints what bench.py finds."""
+    found = bench.measure(arguments.model, arguments.quantization, arguments.threads,
+                          Bar(sys.stderr))
+    first, again = found.load_s
+    print(f"{found.model}, {arguments.quantization}: {size(found.size_bytes)} of weights, loaded "
+          f"in {first:.3f} s, again in {again:.3f} s; {found.isa}\n")
+    rows = [("tokens/s", *(f"{n} thread{'s' * (n > 1)}" for n in found.threads))]
+    rows += [(name, *(f"{rate:.1f}" for rate in rates)) for name, rates in found.rows.items()]
+    print(f"{table(rows)}\n\nmedians of {found.rounds} runs; the machine's load was "
+          f"{os.getloadavg()[0]:.1f}")
+    return 0
+
+
+def size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows in columns, all but the first flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+                     for row in rows)
 
 
 def talk(arguments: argparse.Namespace) -> int:

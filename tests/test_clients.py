@@ -13,7 +13,7 @@ from typing import Literal
 
 import pytest
 
-from minichat import api
+from minichat import api, cli
 
 from .asgi_client import CHAT, GREEDY, SKY
 from .process import python
@@ -214,7 +214,7 @@ def test_the_javascript_client(url):
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_the_program(end):
+def test_the_program(end, capsys):
     """`minichat serve`, asked, and ended in mid-answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -235,6 +235,8 @@ def test_the_program(end):
             assert asked("GET", "/api/version").status == 200
             answer = asked("POST", "/api/chat", json.dumps({**CHAT, "options": {"seed": 1}}))
             assert not json.loads(answer.readline())["done"]
+            assert cli.main(["ps", "--port", str(port)]) == 0
+            assert "nano " in capsys.readouterr().out
             server.send_signal(end)
             assert server.wait(10) in (0, 130, -end)
         finally:
