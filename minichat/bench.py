@@ -1,6 +1,7 @@
 """How fast a model is on this machine: what `minichat bench` measures.
 
-Random ids go through the engine: no prompt begins as an earlier one did, and no answer ends.
+Random ids go through the engine: no prompt begins as an earlier one did, and no answer ends or
+repeats itself.
 """
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from .load import Progress, load
 from .request import Options, Request
 from .sequence import Work
 
+HOT = Options(seed=1, temperature=1000.0)       # or what is said again would be guessed
 PROMPTS, ANSWER = (128, 512), 64    # tokens, where the model's context has room for them
 ROUNDS, ENOUGH_S = 3, 20.0          # rounds after this time are left out, the first never
 
@@ -84,7 +86,7 @@ def one(model: Model, numbers: random.Random, n_prompt: int, n_answer: int,
     vocab_size = model.engine.model.vocab_size
     work = Work(
         prompt=tuple(numbers.randrange(vocab_size) for _ in range(n_prompt)),
-        sampler=sample.sampler(Options(seed=1), vocab_size, num_ctx=model.context),
+        sampler=sample.sampler(HOT, vocab_size, num_ctx=model.context),
         end=frozenset(), num_ctx=model.context, num_predict=n_answer, num_keep=0, shift=False,
         num_thread=threads, num_batch=STEP_TOKENS, long_after=model.long_after)
     tokens = [item for item in Run(model.engine, work) if isinstance(item, Token)]
