@@ -19,6 +19,8 @@ from .chunks import created_at
 from .errors import MinichatError, ModelError, ModelNotFound, RequestError
 from .families.spec import Architecture, Family
 from .options import of_model
+from .prompt import Template
+from .tool_calls.origin import infer
 
 LEVELS = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*){0,2}(:[\w.-]+)?", re.ASCII)
@@ -140,15 +142,14 @@ def show(path: Path) -> dict[str, Any]:
     """Returns what the folder of a model says of it.  Raises ModelError and Unsupported."""
     entry, checkpoint = Entry(path.name, path), Checkpoint.open(path)
     made, kind = entry.architecture, entry.family.model_type
-    template = checkpoint.chat_template
-    if isinstance(template, dict):
-        template = template.get("default", "")
+    template = Template(checkpoint.chat_template)
+    text = template.text() if template.source else ""
     parameters = [f"{name:30} {value}" for name, value in of_model(
         checkpoint.generation_config).items() for value in
         (value if isinstance(value, tuple) else (value,))]
-    return {"template": template or "", "parameters": "\n".join(parameters),
+    return {"template": text, "parameters": "\n".join(parameters),
             "details": entry.details(), "modified_at": entry.modified_at(),
-            "capabilities": capabilities(entry.family, template or ""),
+            "capabilities": capabilities(entry.family, checkpoint, template),
             "model_info": {
                 "general.architecture": kind,
                 "general.parameter_count": made.n_params,
@@ -158,10 +159,11 @@ def show(path: Path) -> dict[str, Any]:
                 f"{kind}.vocab_size": made.vocab_size}}
 
 
-def capabilities(family: Family, template: str) -> list[str]:
+def capabilities(family: Family, checkpoint: Checkpoint, template: Template) -> list[str]:
     """Returns what a chat may ask of a model, as the endpoint calls it."""
-    thinks = family.thinking is not None or "enable_thinking" in template
-    return ["completion", *(["thinking"] if thinks else [])]
+    calls = infer(checkpoint.tokenizer_config, template, family.tool_calls)
+    thinks = family.thinking or template.source and "enable_thinking" in template.variables()
+    return ["completion", *(["tools"] if calls else []), *(["thinking"] if thinks else [])]
 
 
 def parameter_size(count: int) -> str:

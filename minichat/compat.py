@@ -6,7 +6,8 @@
     print(response.message.content, response["message"]["content"])
 
 chat, list, ps and show, as functions and as methods of Client and AsyncClient, with the client's
-defaults: stream is False.  Errors are ResponseError.  There is no host to connect to.
+defaults: stream is False; pull, for programs that begin with it.  Errors are ResponseError.  There
+is no host to connect to.
 """
 from __future__ import annotations
 
@@ -29,13 +30,14 @@ from .replies import (
     Message,
     Options,
     ProcessResponse,
+    ProgressResponse,
     ShowResponse,
     Tool,
 )
 
 __all__ = ["AsyncClient", "ChatResponse", "Client", "Image", "ListResponse", "Logprob", "Message",
-           "Options", "ProcessResponse", "RequestError", "ResponseError", "ShowResponse", "Tool",
-           "chat", "list", "ps", "show"]
+           "Options", "ProcessResponse", "ProgressResponse", "RequestError", "ResponseError",
+           "ShowResponse", "Tool", "chat", "list", "ps", "pull", "show"]
 
 IMAGE_FILES = ("png", "jpg", "jpeg", "webp")
 
@@ -158,6 +160,24 @@ class Client:
             [found] = timed([catalog.show(hub.resolve(model))], "modified_at")
         return ShowResponse(found, modelinfo=found.pop("model_info"))
 
+    @overload
+    def pull(self, model: str, *, insecure: bool = False, stream: Literal[False] = False
+             ) -> ProgressResponse: ...
+    @overload
+    def pull(self, model: str, *, insecure: bool = False, stream: Literal[True]
+             ) -> Iterator[ProgressResponse]: ...
+    def pull(self, model: str, *, insecure: bool = False, stream: bool = False
+             ) -> ProgressResponse | Iterator[ProgressResponse]:
+        """Says that a model is there; where it is not, ResponseError says how to get it: nothing
+        is downloaded here."""
+        if stream:
+            return iter([self.pull(model)])
+        try:
+            hub.resolve(model)
+        except MinichatError as error:
+            raise ResponseError(str(error), error.status_code) from error
+        return ProgressResponse(status="success")
+
 
 def streamed(model: str, messages: builtins.list[dict[str, Any]],
              arguments: Mapping[str, Any]) -> Iterator[ChatResponse]:
@@ -212,6 +232,22 @@ class AsyncClient:
     async def show(self, model: str) -> ShowResponse:
         return await asyncio.to_thread(self._client.show, model)
 
+    @overload
+    async def pull(self, model: str, *, insecure: bool = False, stream: Literal[False] = False
+                   ) -> ProgressResponse: ...
+    @overload
+    async def pull(self, model: str, *, insecure: bool = False, stream: Literal[True]
+                   ) -> AsyncIterator[ProgressResponse]: ...
+    async def pull(self, model: str, *, insecure: bool = False, stream: bool = False
+                   ) -> ProgressResponse | AsyncIterator[ProgressResponse]:
+        """As Client.pull."""
+        said = self._client.pull(model)
+
+        async def progress() -> AsyncIterator[ProgressResponse]:
+            yield said
+
+        return progress() if stream else said
+
 
 async def streamed_to_loop(model: str, messages: builtins.list[dict[str, Any]],
                            arguments: Mapping[str, Any]) -> AsyncIterator[ChatResponse]:
@@ -224,3 +260,4 @@ async def streamed_to_loop(model: str, messages: builtins.list[dict[str, Any]],
 
 _client = Client()
 chat, list, ps, show = _client.chat, _client.list, _client.ps, _client.show
+pull = _client.pull

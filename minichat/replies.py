@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
 from .chunks import Logprob
 
 __all__ = ["ChatResponse", "ListResponse", "Message", "ModelDetails", "Options",
-           "ProcessResponse", "ShowResponse", "Tool"]
+           "ProcessResponse", "ProgressResponse", "ShowResponse", "Tool"]
 
 
 class Reply(dict[str, Any]):
@@ -194,6 +194,13 @@ class ProcessResponse(Reply):
         context_length: int | None
 
     models: list[Model]
+
+
+class ProgressResponse(Reply):
+    status: str | None
+    completed: int | None
+    total: int | None
+    digest: str | None
 
 
 class ShowResponse(Reply):

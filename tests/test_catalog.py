@@ -89,6 +89,14 @@ def test_show(tmp_path):
     assert [line.split() for line in shown["parameters"].splitlines()] == [
         ["temperature", "0.5"], ["stop", "a"], ["stop", "b"]]
     assert shown["capabilities"] == ["completion"] and "role" in shown["template"]
+    assert catalog.show(catalog.find("nano").path)["capabilities"] == ["completion", "tools",
+                                                                       "thinking"]
+    named = {"default": "{{ messages }}", "tool_use": "{{ tools }}{{ enable_thinking }}"}
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": [
+        {"name": name, "template": text} for name, text in named.items()]}))
+    shown = catalog.show(folder)
+    assert shown["capabilities"] == ["completion", "tools"]
+    assert shown["template"] == named["default"]
     assert shown["model_info"]["llama.context_length"] == TINY["max_position_embeddings"]
 
 

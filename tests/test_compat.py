@@ -222,7 +222,7 @@ def test_the_calls_take_what_theirs_take(official):
             **inspect.signature(compat.Client.chat).parameters}
     theirs = inspect.signature(official.Client.chat).parameters
     assert set(theirs) <= set(ours) and list(theirs)[:3] == ["self", "model", "messages"]
-    for name in ("list", "ps", "show"):
+    for name in ("list", "ps", "pull", "show"):
         for client in ("Client", "AsyncClient"):
             assert list(inspect.signature(getattr(getattr(compat, client), name)).parameters) \
                 == list(inspect.signature(getattr(getattr(official, client), name)).parameters)
@@ -231,7 +231,7 @@ def test_the_calls_take_what_theirs_take(official):
 @pytest.mark.parametrize("name", [
     "ChatResponse", "Message", "Message.ToolCall", "Message.ToolCall.Function", "Tool",
     "Tool.Function", "ListResponse", "ListResponse.Model", "ProcessResponse",
-    "ProcessResponse.Model", "ShowResponse"])
+    "ProcessResponse.Model", "ProgressResponse", "ShowResponse"])
 def test_records_have_their_fields(official, name):
     ours, theirs = compat, official
     for part in name.split("."):
