@@ -24,6 +24,7 @@ WEATHER = {"type": "function", "function": {
     "name": "get_weather", "description": "Tells the weather in a city.",
     "parameters": {"type": "object", "required": ["city"],
                    "properties": {"city": {"type": "string"}}}}}
+PARIS = [{"role": "user", "content": "What is the weather in Paris?"}]
 
 
 @pytest.fixture
@@ -82,12 +83,28 @@ def test_the_request_is_read_as_the_endpoint_reads_it(app):
     assert answer.json["message"]["content"]
 
 
-def test_every_object_is_what_the_client_knows(app):
+@pytest.mark.parametrize("asked", [
+    {}, {"logprobs": True, "top_logprobs": 2}, {"think": True}, {"format": "json"},
+    {"tools": [WEATHER], "messages": PARIS, "think": True, "logprobs": True},
+    {"tools": [WEATHER], "messages": PARIS, "format": "json"}, {"messages": []},
+    {"messages": SKY * 300}, {"options": {"num_predict": 400, "num_ctx": 128, "seed": 1}},
+    {"messages": [], "keep_alive": 0}], ids=str)
+def test_every_object_is_what_the_client_knows(app, asked):
     ollama = pytest.importorskip("ollama", reason="no ollama client: ITS TYPES CHECK NOTHING")
-    asked = {**CHAT, "logprobs": True, "top_logprobs": 2}
-    for line in ask(app, "POST", "/api/chat", asked).lines:
-        made = ollama.ChatResponse(**line)
-        assert made.message.content == line["message"]["content"]
+    for stream in (True, False):
+        body = ask(app, "POST", "/api/chat", {**CHAT, **asked, "stream": stream}).body
+        for line in map(json.loads, body.splitlines()):
+            made = ollama.ChatResponse(**line)
+            kept = made.model_dump(exclude_unset=True)
+            assert kept["message"]["content"] == line["message"]["content"]
+            assert set(line) - set(kept) <= {"prompt_eval_cached_count", "dropped_messages",
+                                             "shifted_tokens"}
+            assert set(line["message"]) == set(kept["message"])
+
+
+def test_its_lists_are_what_the_client_knows(app):
+    ollama = pytest.importorskip("ollama", reason="no ollama client: ITS TYPES CHECK NOTHING")
+    assert ask(app, "POST", "/api/chat", CHAT).status == 200
     assert ollama.ListResponse(**ask(app, "GET", "/api/tags").json).models[0].model == "nano"
     assert ollama.ProcessResponse(**ask(app, "GET", "/api/ps").json).models
     shown = ollama.ShowResponse(**ask(app, "POST", "/api/show", {"model": "nano"}).json)
@@ -158,8 +175,7 @@ def test_a_fault_of_ours_is_logged_and_not_told(app, monkeypatch, caplog, before
 
 
 def test_tools(app):
-    asked = {"model": "nano", "options": GREEDY, "tools": [WEATHER],
-             "messages": [{"role": "user", "content": "What is the weather in Paris?"}]}
+    asked = {"model": "nano", "options": GREEDY, "tools": [WEATHER], "messages": PARIS}
     lines = ask(app, "POST", "/api/chat", asked).lines
     [call] = [call for line in lines for call in line["message"].get("tool_calls", ())]
     assert call["function"]["name"] == "get_weather"

@@ -7,9 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,34 +18,21 @@ from minichat import api, cli
 from .asgi_client import CHAT, GREEDY, SKY
 from .process import python
 from .random_model import TINY, write
+from .served import served
 
 pytest.importorskip("starlette", reason="no starlette: NOTHING OF THE SERVER IS TESTED")
-uvicorn = pytest.importorskip("uvicorn", reason="no uvicorn: THE SERVER ITSELF IS NOT TESTED")
+pytest.importorskip("uvicorn", reason="no uvicorn: THE SERVER ITSELF IS NOT TESTED")
 
 from minichat import asgi  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def url(tmp_path_factory):
     """Where a server runs, with a model "talker" that answers with 5120 tokens."""
     folder = tmp_path_factory.mktemp("models")
     write(folder / "talker", TINY)
-    server = uvicorn.Server(uvicorn.Config(asgi.create_app(folders=[folder]), port=0,
-                                           log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()
-    server.should_exit = True
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-@pytest.fixture(scope="module")
-def url(address):
-    return f"http://127.0.0.1:{address[1]}"
+    with served(asgi.create_app(folders=[folder])) as url:
+        yield url
 
 
 @pytest.fixture
@@ -82,6 +69,13 @@ def test_the_python_client(ollama, url):
         assert caught.value.error == "model 'llama3.2' not found"
 
 
+PARIS = [{"role": "user", "content": "What is the weather in Paris?"}]
+WEATHER = {"type": "function", "function": {
+    "name": "weather", "description": "Tells the weather.", "parameters": {
+        "type": "object", "required": ["city"],
+        "properties": {"city": {"type": "string", "description": "the name of a city"}}}}}
+
+
 def test_the_python_client_with_a_function(ollama, url):
     def weather(city: str) -> str:
         """Tells the weather.
@@ -90,13 +84,26 @@ def test_the_python_client_with_a_function(ollama, url):
             city: the name of a city
         """
 
-    asked = [{"role": "user", "content": "What is the weather in Paris?"}]
-    client = ollama.Client(url)
+    asked, client = [*PARIS], ollama.Client(url)
     answer = client.chat("nano", asked, tools=[weather], options=GREEDY)
     [call] = answer.message.tool_calls
     assert call.function.name == "weather" and "Paris" in call.function.arguments["city"]
     asked += [answer.message, {"role": "tool", "content": "sun", "tool_name": "weather"}]
-    assert client.chat("nano", asked, tools=[weather], options=GREEDY).message.content
+    whole = client.chat("nano", asked, tools=[weather], options=GREEDY)
+    parts = [*client.chat("nano", asked, tools=[weather], options=GREEDY, stream=True)]
+    assert "".join(part.message.content for part in parts) == whole.message.content != ""
+
+
+def test_the_python_client_streams_calls_and_leaves_between(ollama, url):
+    client = ollama.Client(url)
+    parts = [*client.chat("nano", PARIS, tools=[WEATHER], think=True, options=GREEDY, stream=True)]
+    [at] = [i for i, part in enumerate(parts) if part.message.tool_calls]
+    assert not parts[at].message.content and not parts[at].done and parts[-1].done
+    assert any(part.message.thinking for part in parts[:at])
+    stream = client.chat("nano", PARIS, tools=[WEATHER], stream=True, options=GREEDY)
+    next(stream)
+    stream.close()
+    wait_until(lambda: users("nano") == [0])
 
 
 def test_many_async_clients(ollama, url):
@@ -122,12 +129,12 @@ def test_a_python_client_that_leaves(ollama, url):
     wait_until(lambda: users("talker") == [0])
 
 
-def test_a_connection_that_breaks(address):
+def test_a_connection_that_breaks(url):
     """In mid-answer, and before anything was sent of it."""
     for stream in (True, False):
         body = json.dumps({"model": "talker", "messages": SKY, "stream": stream,
                            "logprobs": True, "top_logprobs": 20, "options": {"seed": 1}})
-        with socket.create_connection(address) as connection:
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port)) as connection:
             connection.sendall(f"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
                                f"{len(body)}\r\n\r\n{body}".encode())
             wait_until(lambda: users("talker") == [1])
@@ -160,7 +167,7 @@ def test_the_python_client_with_a_format_and_thinking(ollama, url):
 
 SCRIPT = """
 const {Ollama} = require('ollama')
-const [url, chat, format] = JSON.parse(process.argv[1])
+const [url, chat, format, call] = JSON.parse(process.argv[1])
 const ollama = new Ollama({host: url})
 async function gathered(stream) {
     const parts = []
@@ -174,6 +181,17 @@ async function aborted(abort) {
         for await (const part of stream) abort(stream)
     } catch (error) { return error.name }
 }
+async function called() {
+    const messages = [...call.messages], calls = []
+    for await (const {message} of await ollama.chat({...call, stream: true, think: true})) {
+        for (const {function: {name, arguments: given}} of message.tool_calls ?? []) {
+            calls.push([name, given])
+            messages.push(message, {role: 'tool', content: 'sun', tool_name: name})
+        }
+    }
+    const {message} = await ollama.chat({...call, messages})
+    return {calls, message}
+}
 async function main() {
     const refused = await ollama.chat({...chat, model: 'llama3.2'}).catch(error => error)
     console.log(JSON.stringify({
@@ -181,6 +199,8 @@ async function main() {
         stream: await gathered(ollama.chat({...chat, stream: true})),
         thought: await gathered(ollama.chat({...chat, stream: true, think: true})),
         held: JSON.parse((await ollama.chat({...chat, format})).message.content),
+        tools: await called(), streamed: JSON.parse(
+            (await gathered(ollama.chat({...chat, format, stream: true}))).content),
         error: refused.message, status: refused.status_code,
         one: await aborted(stream => stream.abort()), all: await aborted(() => ollama.abort()),
         models: (await ollama.list()).models.map(model => model.name),
@@ -198,7 +218,8 @@ def test_the_javascript_client(url):
                                   capture_output=True).returncode:
         pytest.skip("no node with the package ollama (npm install ollama; NODE_PATH): "
                     "THE JAVASCRIPT CLIENT IS NOT TESTED")
-    ran = subprocess.run([node, "-e", SCRIPT, json.dumps([url, CHAT, COLOR])], text=True,
+    call = {**CHAT, "messages": PARIS, "tools": [WEATHER]}
+    ran = subprocess.run([node, "-e", SCRIPT, json.dumps([url, CHAT, COLOR, call])], text=True,
                          timeout=60, capture_output=True,
                          env={**os.environ, "NO_PROXY": "127.0.0.1"})
     assert ran.returncode == 0, ran.stderr
@@ -206,7 +227,9 @@ def test_the_javascript_client(url):
     assert found["stream"]["done"] and not found["stream"]["thinking"]
     assert found["stream"]["content"] == found["whole"]["message"]["content"] != ""
     assert found["thought"]["thinking"].strip() and "scatter" in found["thought"]["content"]
-    assert found["held"]["color"] in ("blue", "red")
+    assert found["held"]["color"] in ("blue", "red") and found["streamed"] == found["held"]
+    assert found["tools"]["calls"] == [["weather", {"city": "Paris"}]]
+    assert found["tools"]["message"]["content"]
     assert (found["error"], found["status"]) == ("model 'llama3.2' not found", 404)
     assert found["one"] == found["all"] == "AbortError"
     wait_until(lambda: users("talker") == [0])
@@ -241,20 +264,3 @@ def test_the_program(end, capsys):
             assert server.wait(10) in (0, 130, -end)
         finally:
             server.kill()
-
-
-def test_curl(url):
-    """The specification's request, as people try it first."""
-    curl = shutil.which("curl")
-    if not curl:
-        pytest.skip("no curl: IT IS NOT TESTED")
-    for stream in (True, False):
-        said = subprocess.run([curl, "-sS", "--noproxy", "*", f"{url}/api/chat", "-d", json.dumps(
-            {**CHAT, "stream": stream})], text=True, capture_output=True, timeout=60, check=True)
-        objects = [json.loads(line) for line in said.stdout.splitlines()]
-        assert len(objects) > 5 if stream else len(objects) == 1
-        assert all(set(each) == {"model", "created_at", "message", "done"}
-                   and set(each["message"]) == {"role", "content", "images"}
-                   for each in objects[:-1])
-        assert [each["done"] for each in objects] == [False] * (len(objects) - 1) + [True]
-        assert objects[-1]["done_reason"] == "stop" and objects[-1]["eval_count"] > 5
