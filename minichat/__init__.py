@@ -20,7 +20,6 @@ The way of a chat, one module per stage:
     constrain.py    a grammar -> which tokens may come next
     sample.py       options -> the sampler that draws the tokens
     engine.py       token ids -> token ids, many sequences at once
-    aside.py        what is done while a step runs
     sequence.py     one of them: its ids, its pages
     lookup.py       ids so far -> what may follow
     pages.py        the cache of keys and values, shared by prefix
@@ -52,6 +51,7 @@ and what they stand on:
     errors.py       everything raised on purpose
     cpus.py         how many CPUs this process may use
     memory.py       how many bytes
+    aside.py        threads for what is done beside
     _native.pyx     the only door to csrc/
     native/         its parts
 """

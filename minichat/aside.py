@@ -1,21 +1,32 @@
-"""Work beside the engine's: masks are made while a step runs."""
+"""Work beside: masks are made while a step runs, weights are packed on all CPUs.
+
+Executors of the standard library end when the interpreter begins to, while threads of the program
+may still chat.
+"""
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 class Aside:
-    """A thread that works beside the engine's.  Executors of the standard library end when the
-    interpreter begins to, while threads of the program may still chat."""
+    """Threads that work beside the one that asks; they start when there is something to do.
 
-    def __init__(self) -> None:
+    close() lets them end when all is done; leaving a `with` drops what was not begun, and waits.
+    """
+
+    def __init__(self, name: str, threads: int = 1) -> None:
+        self._name, self._most = name, threads
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
-    def begin(self, work: Callable[[], Any]) -> Callable[[], Any]:
+    def begin(self, work: Callable[[], Made]) -> Callable[[], Made]:
         """Returns what waits for the result of work, and returns or raises it, once."""
         done: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
@@ -25,24 +36,51 @@ class Aside:
             except BaseException as error:
                 done.put((None, error))
 
-        def result() -> Any:
+        def result() -> Made:
             value, error = done.get()
             if error is not None:
                 raise error
-            return value
+            made: Made = value
+            return made
 
-        if self._thread is None:
-            thread = threading.Thread(target=self._serve, name="minichat-masks", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:            # the interpreter ends, or there are too many
-                return work
-            self._thread = thread
+        if not self._start() and not self._threads:
+            return work
         self._orders.put(run)
         return result
 
+    def each(self, work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+        """Yields what work makes of each item, in their order."""
+        for result in [self.begin(partial(work, item)) for item in items]:
+            yield result()
+
     def close(self) -> None:
-        self._orders.put(None)
+        for _ in self._threads:
+            self._orders.put(None)
+
+    def __enter__(self) -> Aside:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        while not self._orders.empty():
+            try:
+                self._orders.get_nowait()
+            except queue.Empty:         # a thread was faster
+                break
+        self.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self) -> bool:
+        """Starts one thread more, if there may be one."""
+        if len(self._threads) >= self._most:
+            return False
+        thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:            # the interpreter ends, or there are too many
+            return False
+        self._threads.append(thread)
+        return True
 
     def _serve(self) -> None:
         while run := self._orders.get():

@@ -11,7 +11,6 @@ import mmap
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import IO
 
+from .aside import Aside
 from .errors import NativeError
 
 ALIGNMENT = 64          # of every tensor, in the file and so in memory
@@ -154,8 +154,8 @@ def told(place: Path, layout: Layout) -> Iterator[None]:
 def checksums(mapped: mmap.mmap, layout: Layout, threads: int) -> list[bytes]:
     view = memoryview(mapped)
     parts = [view[start:start + size] for start, size in zip(layout.starts, layout.sizes.values())]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda part: hashlib.sha256(part).digest(), parts))
+    with Aside("minichat-checksums", threads) as crew:
+        return list(crew.each(lambda part: hashlib.sha256(part).digest(), parts))
 
 
 def sums_fit(mapped: mmap.mmap, layout: Layout, threads: int) -> bool:

@@ -121,7 +121,7 @@ class Engine:
         self._orders = 0
         self._thread: threading.Thread | None = None
         self._workspace: _native.Workspace | None = None
-        self._masks = Aside()               # are made while the step runs
+        self._masks = Aside("minichat-masks")               # are made while the step runs
 
     @property
     def closed(self) -> bool:

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 from . import _native, cpus, families, memory, weights
+from .aside import Aside
 from .chat import Model
 from .checkpoint import Checkpoint
 from .engine import MAX_SEQUENCES, STEP_TOKENS, Engine
@@ -42,13 +42,13 @@ def loaded(path: Path, quantization: str, progress: Progress | None, room: Room)
     checkpoint = Checkpoint.open(path)
     family = families.family(checkpoint.model_type)
     architecture = family.architecture(checkpoint.config)
-    with ThreadPoolExecutor(1) as pool:         # a large vocabulary takes a second
-        opened = pool.submit(Tokenizer.open, checkpoint.tokenizer_json,
-                             checkpoint.tokenizer_config, architecture.vocab_size,
-                             checkpoint.model_type)
+    with Aside("minichat-tokenizer") as aside:      # a large vocabulary takes a second
+        opened = aside.begin(lambda: Tokenizer.open(
+            checkpoint.tokenizer_json, checkpoint.tokenizer_config, architecture.vocab_size,
+            checkpoint.model_type))
         packed = weights.load(checkpoint, family, architecture, quantization, progress=progress,
                               threads=cpus.available())
-        tokenizer = opened.result()
+        tokenizer = opened()
     native = _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16",
                            isa=os.environ.get("MINICHAT_ISA") or None)
     pages = page_limit(native, packed.n_bytes, room)

@@ -7,13 +7,13 @@ import mmap
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from . import _native, cache, cpus, memory
+from .aside import Aside
 from .checkpoint import DTYPES, Checkpoint, SourceTensor
 from .errors import ModelError, OutOfMemory, RequestError, Unsupported
 from .families.spec import Architecture, Family, shapes
@@ -221,13 +221,13 @@ def pack(tensors: Mapping[str, Tensor], path: Path, recipes: list[Recipe], threa
          progress: Progress | None) -> None:
     """Fills the tensors, one after the other, each on all threads; drops sources after use."""
     done, total = 0, sum(made.source_bytes for made in recipes)
-    with ThreadPoolExecutor(threads) as pool:
+    with Aside("minichat-packer", threads) as crew:
         for made in recipes:
             try:
                 if made.format == "vector":
                     write_vector(tensors[made.name].data, made)
                 else:
-                    for share in pack_matrix(pool, tensors[made.name], made):
+                    for share in pack_matrix(crew, tensors[made.name], made):
                         if progress:
                             progress("packing", done + int(share * made.source_bytes), total)
             except ModelError as e:
@@ -247,7 +247,7 @@ def write_vector(out: np.ndarray, made: Recipe) -> None:
         raise ModelError(f"{' and '.join(s.name for s in made.sources)}: a weight is inf or NaN")
 
 
-def pack_matrix(pool: ThreadPoolExecutor, tensor: Tensor, made: Recipe) -> Iterator[float]:
+def pack_matrix(crew: Aside, tensor: Tensor, made: Recipe) -> Iterator[float]:
     """Packs a matrix in chunks of panels; yields the share that is done."""
     n, k = made.shape
     arrays = [source.array() for source in made.sources]
@@ -262,4 +262,4 @@ def pack_matrix(pool: ThreadPoolExecutor, tensor: Tensor, made: Recipe) -> Itera
         _native.pack(tensor.data, made.format, n, k, sources, first, last)
         return float(last / panels)
 
-    yield from pool.map(chunk, starts)
+    yield from crew.each(chunk, starts)

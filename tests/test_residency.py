@@ -219,6 +219,25 @@ def test_a_thread_chats_to_its_end_though_the_program_s_is_there(folder, format)
     assert (process.returncode, err) == (0, "") and int(out) > 20
 
 
+def test_a_thread_loads_a_model_though_the_program_s_is_there(folder, tmp_path):
+    process = run(f"""
+        import os, sys, threading, time, minichat
+        os.environ["MINICHAT_CACHE"] = {str(tmp_path)!r}
+
+        def chat():
+            threading.main_thread().join()
+            time.sleep(0.1)
+            for how in ("packed", "mapped"):
+                print(minichat.chat(sys.argv[1], [{{"role": "user", "content": "x"}}],
+                                    options={{"num_predict": 3}}, stream=False).eval_count)
+                minichat.unload(sys.argv[1])
+
+        threading.Thread(target=chat).start()
+        """, folder)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "3\n3\n", "")
+
+
 def test_a_keep_alive_does_not_keep_the_interpreter(folder):
     process = run("""
         import sys, minichat

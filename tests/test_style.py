@@ -21,7 +21,7 @@ PROSE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "pyproject.tom
 
 # A module imports only from rows above its own.  This list is the architecture.
 LAYERS = [
-    {"errors"},
+    {"errors", "aside"},
     {"_native", "families.spec", "options", "spelling", "templates", "cpus", "memory", "cache",
      "docstrings", "tool_calls"},
     {"records"},
@@ -30,7 +30,7 @@ LAYERS = [
     {"request"},
     {"families", "prompt", "fit", "tokens", "sample", "grammars", "constrain", "text", "chunks",
      "checkpoint", "wire"},
-    {"weights", "pages", "lookup", "aside", "tool_calls.origin"},
+    {"weights", "pages", "lookup", "tool_calls.origin"},
     {"sequence"},
     {"engine"},
     {"chat"},
