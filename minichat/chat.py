@@ -279,9 +279,9 @@ class ChatStream(Iterator[Chunk]):
 
     def close(self) -> None:
         """Ends the answer; what it held is free at the engine's next step."""
-        if self._run is not None:
-            self._run.close()
-        self._chunks = iter(())
+        if (run := self._run) is not None:
+            run.close()
+        self._run, self._chunks = None, iter(())    # which hold the model
         try:
             on_close = self._on_close.pop()     # of many threads one gets it
         except IndexError:

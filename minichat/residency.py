@@ -17,7 +17,7 @@ from typing import Any
 
 from . import _native, memory
 from .chat import Model
-from .errors import OutOfMemory
+from .errors import NativeError, OutOfMemory
 from .memory import Room
 
 KEEP_ALIVE_S = 300.0
@@ -51,69 +51,89 @@ class Residency:
 
     def _forget(self) -> None:
         """A child of fork has neither the engines' threads nor a right to the parent's locks."""
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()      # for `with`: a Condition stays locked after a Ctrl-C
+        self._changed = threading.Condition(self._lock)
         self._loading = threading.Lock()        # one at a time knows what room it has
+        self._closing = threading.RLock()       # until the memory of who went is free
         self._residents: dict[Key, Resident] = {}
         self._keeper: threading.Thread | None = None
 
     def acquire(self, key: Key, load: Callable[[Room], Model],
                 set_keep_alive: Callable[[Resident], None]) -> Resident:
         """Returns the resident of key, loaded if need be, with one user more."""
-        while True:
-            with self._changed:
-                resident = self._residents.get(key)
-                if resident is None or (resident.model and resident.model.engine.closed):
-                    resident = self._residents[key] = Resident(key, users=1)
-                    break
-                resident.users += 1
-                try:
-                    while resident.model is None and resident.error is None:
-                        self._changed.wait()
-                    if resident.error is None:
-                        set_keep_alive(resident)
-                        return resident
-                except BaseException:       # Ctrl-C
-                    resident.users -= 1
-                    raise
-            if isinstance(resident.error, Exception):
-                raise resident.error
-            # Its loader was interrupted, which is no business of this thread.
+        fresh = Resident(key, users=1)
         try:
+            while (resident := self._there_or(fresh, set_keep_alive)) is not fresh:
+                if resident.error is None:
+                    return resident
+                if isinstance(resident.error, Exception):
+                    raise resident.error
+                # Its loader was interrupted, which is no business of this thread.
             model = self._loaded(load)
-        except BaseException as error:
-            with self._changed:
-                resident.error = error
-                del self._residents[key]
+            with self._lock:
+                # Not in release(), which may run while the interpreter exits: then none starts.
+                if self._keeper is None:
+                    self._keeper = self._new_keeper()
+                set_keep_alive(fresh)
+                fresh.model = model
                 self._changed.notify_all()
+            return fresh
+        except BaseException as error:      # Ctrl-C, too, wherever it comes
+            with self._lock:
+                if self._residents.get(key) is fresh:
+                    fresh.error = error
+                    del self._residents[key]
+                    self._changed.notify_all()
             raise
-        with self._changed:
-            resident.model = model
-            set_keep_alive(resident)
-            # Not in release(), which may run while the interpreter exits: no thread starts then.
-            if self._keeper is None:
-                self._keeper = threading.Thread(target=self._keep, name="minichat-keeper",
-                                                daemon=True)
-                self._keeper.start()
-            self._changed.notify_all()
-        return resident
+
+    def _there_or(self, fresh: Resident,
+                  set_keep_alive: Callable[[Resident], None]) -> Resident:
+        """Returns who is there, with one user more, once it is loaded or will never be; fresh,
+        from now on there, if nobody is."""
+        with self._lock:
+            resident = self._residents.get(fresh.key)
+            if resident is None or (resident.model and resident.model.engine.closed):
+                self._residents[fresh.key] = fresh
+                return fresh
+            resident.users += 1
+            try:
+                while resident.model is None and resident.error is None:
+                    self._changed.wait()
+                if resident.error is None:
+                    set_keep_alive(resident)
+            except BaseException:           # Ctrl-C
+                resident.users -= 1
+                raise
+            return resident
+
+    def _new_keeper(self) -> threading.Thread:
+        keeper = threading.Thread(target=self._keep, name="minichat-keeper", daemon=True)
+        try:
+            keeper.start()
+        except RuntimeError as error:
+            raise NativeError(f"model: no thread that keeps it: {error}") from None
+        return keeper
 
     def _loaded(self, load: Callable[[Room], Model]) -> Model:
         with self._loading:
             while True:
-                idle = self._idle()
+                positions = CROWDED_POSITIONS if self._idle() else 1
                 try:
-                    return load(self._room(CROWDED_POSITIONS if idle else 1))
+                    return load(self._room(positions))
                 except OutOfMemory:
-                    if not idle:
+                    idle = self._idle()
+                    if not idle and positions == 1:
                         raise
-                self._close([min(idle, key=lambda resident: resident.expires)])
+                idle.sort(key=lambda resident: resident.expires)
+                del idle[1:]
+                self._close(idle)
 
     def _idle(self) -> list[Resident]:
-        with self._changed:
+        with self._closing, self._lock:
             return [r for r in self._residents.values() if r.model and not r.users]
 
     def _room(self, positions: int) -> Room:
-        with self._changed:
+        with self._lock:
             models = [r.model.memory() for r in self._residents.values() if r.model]
         left, budget = memory.available(), memory.budget()
         if left is not None:        # in which weights count as free, for they are in files
@@ -128,52 +148,50 @@ class Residency:
 
         The keeper closes what is over: the collector may call this, in the midst of anything.
         """
-        with self._changed:
+        with self._lock:
             resident.users -= 1
             resident.idle_since = time.monotonic()
             self._changed.notify_all()
 
     def unload(self, path: Path, quantization: str | None) -> None:
         """Lets the model in path go as soon as nobody uses it; None: in every quantization."""
-        with self._changed:
+        with self._lock:
             for key, resident in self._residents.items():
                 if key[0] == path and quantization in (None, key[1]):
                     resident.keep_alive = 0.0
         self._close_expired()
 
     def ps(self) -> list[dict[str, Any]]:
-        with self._changed:
+        with self._lock:
             there = [r for r in self._residents.values() if r.model is not None]
             return [describe(r) for r in there]
 
     def _close_expired(self) -> None:
         now = time.monotonic()
-        with self._changed:
+        with self._lock:
             expired = [r for r in self._residents.values() if r.expires <= now]
         self._close(expired)
 
     def _close(self, residents: list[Resident]) -> None:
-        """Lets those go that nobody uses by now."""
-        with self._changed:
-            gone = [r for r in residents
-                    if not r.users and self._residents.get(r.key) is r]
-            for resident in gone:
-                del self._residents[resident.key]
+        """Lets those go that nobody uses by now; keeps no reference to them."""
+        with self._closing:
+            with self._lock:
+                residents[:] = [r for r in residents
+                                if not r.users and self._residents.get(r.key) is r]
+                for resident in residents:
+                    del self._residents[resident.key]
+                if gone := len(residents):
+                    self._changed.notify_all()
+            while residents:
+                residents.pop().model.engine.close()
             if gone:
-                self._changed.notify_all()
-        residents.clear()
-        for resident in gone:
-            resident.model.engine.close()
-        if gone:
-            gone.clear()
-            del resident            # the last reference: its memory goes
-            _native.trim_memory()
+                _native.trim_memory()
 
     def _keep(self) -> None:
         """Sleeps until something expires; ends when no model is left."""
         while True:
             self._close_expired()
-            with self._changed:
+            with self._lock:
                 if not self._residents:
                     self._keeper = None
                     return

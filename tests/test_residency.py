@@ -265,3 +265,32 @@ def test_an_interrupt_ends_the_answer_and_the_model_goes_on(folder):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "2\n", "")
+
+
+def test_a_child_forked_while_a_model_loads_loads_it_itself(folder, monkeypatch):
+    loading, go, real = threading.Event(), threading.Event(), api_module.loading.load
+    parent = os.getpid()
+
+    def load(*arguments):
+        if os.getpid() == parent:
+            loading.set()
+            assert go.wait(20)
+        return real(*arguments)
+
+    monkeypatch.setattr(api_module.loading, "load", load)
+    loader = threading.Thread(target=minichat.chat, args=(folder,))
+    loader.start()
+    assert loading.wait(10)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            signal.alarm(20)
+            status = 0 if there() == [] and minichat.chat(
+                folder, HELLO, options=SHORT, stream=False).done else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    go.set()
+    loader.join(20)
+    assert there() == ["tiny"]
