@@ -78,6 +78,17 @@ mc_workspace *mc_workspace_new(const mc_model *model, int max_tokens, int max_lo
 void mc_workspace_free(mc_workspace *workspace);
 size_t mc_workspace_bytes(const mc_model *model, int max_tokens, int max_logits);
 
+/* What a step consists of; the products by the matrix that they read. */
+typedef enum mc_stage {
+    MC_STAGE_EMBED, MC_STAGE_NORM, MC_STAGE_QKV, MC_STAGE_PREPARE, MC_STAGE_ATTEND,
+    MC_STAGE_QUANTIZE, MC_STAGE_OUT, MC_STAGE_UP, MC_STAGE_ACTIVATE, MC_STAGE_DOWN,
+    MC_STAGE_HEAD, MC_STAGE_DRAW, MC_STAGES
+} mc_stage;
+
+/* From now on steps tell how long each stage took, in all: (MC_STAGES) nanoseconds, zero now,
+ * until the workspace is freed. */
+const uint64_t *mc_workspace_measure(mc_workspace *workspace);
+
 /* One sequence's share of a step. */
 typedef struct mc_item {
     const int32_t *tokens;      /* (n_tokens) */

@@ -59,7 +59,7 @@ static void embed(const mc_run *run, mc_team *team)
                                rope->factor[item->long_rope]);
             }
         }
-    mc_barrier(team);
+    mc_stage_end(run, team, MC_STAGE_EMBED);
 }
 
 /* The rows whose logits are wanted, normalised, become the head's input. */
@@ -74,7 +74,7 @@ static void gather(const mc_run *run, mc_team *team)
         mc_normalize(model, mc_input_row(run, begin, d), x, &model->final_norm, d);
         mc_input_done(run, begin, &model->head, 0, d);
     }
-    mc_barrier(team);
+    mc_stage_end(run, team, MC_STAGE_NORM);
 }
 
 static void scale_logits(const mc_model *model, float *logits)
@@ -110,6 +110,8 @@ static void finish(const mc_run *run, mc_team *team)
             item->status = mc_sampler_draw(item->sampler, logits + (item->n_logits - 1) * stride,
                                            item->mask, item->draw);
     }
+    if (run->ws->measured)
+        mc_stage_end(run, team, MC_STAGE_DRAW);
 }
 
 static void step(void *arg, mc_team *team)
@@ -136,8 +138,8 @@ static void step(void *arg, mc_team *team)
     if (run->n_logits == 0)
         return;
     gather(run, team);
-    mc_product(run, team, run->ws->logits, (size_t)mc_panels(model->vocab_size) * MC_TILE_ROWS,
-               run->n_logits, &model->head);
+    mc_product(run, team, MC_STAGE_HEAD, run->ws->logits,
+               (size_t)mc_panels(model->vocab_size) * MC_TILE_ROWS, run->n_logits, &model->head);
     finish(run, team);
 }
 
@@ -152,5 +154,6 @@ void mc_step(const mc_model *model, mc_workspace *workspace, mc_item *items, int
         for (int t = items[i].n_logits; t > 0; t--)
             workspace->logit_rows[run.n_logits++] = run.n_rows - t;
     }
+    mc_step_begins(workspace);
     mc_pool_run(n_threads, step, &run);
 }

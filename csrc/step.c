@@ -1,7 +1,9 @@
 /* step.c - what the blocks are made of: rows, inputs, products, residuals. */
+#define _POSIX_C_SOURCE 199309L     /* clock_gettime */
 #include "step.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "kernels/panels.h"
 #include "memory.h"
@@ -48,8 +50,39 @@ int mc_chunk(const mc_team *team, int n)
     return chunk > 4 ? chunk & ~3 : chunk > 0 ? chunk : 1;
 }
 
-void mc_product(const mc_run *run, mc_team *team, float *y, size_t y_stride, int rows,
-                const mc_matrix *w)
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void mc_stage_end(const mc_run *run, mc_team *team, mc_stage stage)
+{
+    mc_workspace *ws = run->ws;
+    const uint64_t before = ws->since;
+
+    /* Nobody comes to the end of the next stage before the one who writes here. */
+    if (mc_barrier(team) && ws->measured) {
+        ws->since = now_ns();
+        ws->stage_ns[stage] += ws->since - before;
+    }
+}
+
+const uint64_t *mc_workspace_measure(mc_workspace *ws)
+{
+    ws->measured = 1;
+    return memset(ws->stage_ns, 0, sizeof ws->stage_ns);
+}
+
+void mc_step_begins(mc_workspace *ws)
+{
+    if (ws->measured)
+        ws->since = now_ns();
+}
+
+void mc_product(const mc_run *run, mc_team *team, mc_stage stage, float *y, size_t y_stride,
+                int rows, const mc_matrix *w)
 {
     const mc_kernels *kernels = &run->model->kernels;
     const int panels = mc_panels(w->n), chunk = mc_chunk(team, panels);
@@ -66,7 +99,7 @@ void mc_product(const mc_run *run, mc_team *team, float *y, size_t y_stride, int
                                          begin, end); break;
         }
     }
-    mc_barrier(team);
+    mc_stage_end(run, team, stage);
 }
 
 void mc_normalize(const mc_model *model, float *out, const float *x, const mc_norm *norm, int n)
@@ -107,7 +140,7 @@ void mc_residual(const mc_run *run, mc_team *team, const float *y, const float *
                 mc_input_done(run, i, w, 0, d);
             }
         }
-    mc_barrier(team);
+    mc_stage_end(run, team, MC_STAGE_NORM);
 }
 
 static int max_of(int a, int b) { return a > b ? a : b; }
@@ -175,8 +208,10 @@ mc_workspace *mc_workspace_new(const mc_model *model, int max_tokens, int max_lo
     const size_t head = round_up(sizeof(mc_workspace), ALIGNMENT);
     const size_t bytes = mc_workspace_bytes(model, max_tokens, max_logits);
     char *memory = mc_memory_new(head + bytes);
-    if (memory)
+    if (memory) {
         lay_out((mc_workspace *)memory, memory + head, model, max_tokens, max_logits);
+        ((mc_workspace *)memory)->measured = 0;
+    }
     return (mc_workspace *)memory;
 }
 

@@ -25,6 +25,8 @@ struct mc_workspace {
     size_t *rope_offset;        /* (n_ropes): of its table in cos and sin */
     float *logits;              /* (max_logits, vocabulary padded to a panel) */
     int *logit_rows;            /* (max_logits): the rows they are of */
+    int measured;
+    uint64_t stage_ns[MC_STAGES], since;
 };
 
 typedef struct mc_run {
@@ -44,9 +46,15 @@ float *mc_input_row(const mc_run *run, int i, int k);
  * from is a multiple of 256. */
 void mc_input_done(const mc_run *run, int i, const mc_matrix *w, int from, int to);
 
-/* y[i] = input[i] @ w.T for all rows; ends at a barrier. */
-void mc_product(const mc_run *run, mc_team *team, float *y, size_t y_stride, int rows,
-                const mc_matrix *w);
+/* Before the first stage. */
+void mc_step_begins(mc_workspace *ws);
+
+/* The barrier at the end of a stage. */
+void mc_stage_end(const mc_run *run, mc_team *team, mc_stage stage);
+
+/* Stage: y[i] = input[i] @ w.T for all rows. */
+void mc_product(const mc_run *run, mc_team *team, mc_stage stage, float *y, size_t y_stride,
+                int rows, const mc_matrix *w);
 
 /* Stage: y into the residual stream x (NULL bias and post norm are left out), then the next
  * norm of x becomes the input of w; ends at a barrier.  y NULL: x is left as it is. */

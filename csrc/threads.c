@@ -152,21 +152,22 @@ void mc_pool_close(void)
 
 int mc_team_size(const mc_team *team) { return team->size; }
 
-void mc_barrier(mc_team *team)
+int mc_barrier(mc_team *team)
 {
     if (team->size == 1) {
         atomic_store_explicit(&team->next, 0, memory_order_relaxed);
-        return;
+        return 1;
     }
     const unsigned phase = atomic_load_explicit(&team->phase, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 == team->size) {
         atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
         atomic_store_explicit(&team->next, 0, memory_order_relaxed);
         atomic_store_explicit(&team->phase, phase + 1, memory_order_release);
-        return;
+        return 1;
     }
     for (int i = 0; atomic_load_explicit(&team->phase, memory_order_acquire) == phase; i++)
         i < SPINS_BARRIER ? relax() : (void)sched_yield();
+    return 0;
 }
 
 int mc_next(mc_team *team, int n, int chunk, int *begin, int *end)

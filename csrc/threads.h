@@ -20,8 +20,9 @@ void mc_pool_run(int n_threads, mc_job *job, void *arg);
 /* Threads of the job: at least 1, at most what was asked for. */
 int mc_team_size(const mc_team *team);
 
-/* Waits for all threads of the team; what they wrote before is seen after. */
-void mc_barrier(mc_team *team);
+/* Waits for all threads of the team; what they wrote before is seen after.  Returns 1 to the one
+ * that came last. */
+int mc_barrier(mc_team *team);
 
 /* Shares out 0 ... n - 1 between two barriers: sets [*begin, *end) to the next chunk and
  * returns 1, or 0 when none is left. */

@@ -8,7 +8,8 @@ import pytest
 from safetensors import safe_open
 
 from benchmarks import __main__ as listing
-from benchmarks import compare, harness, models, report, shapes
+from benchmarks import compare, harness, models, profile, report, shapes
+from minichat import families
 
 
 def test_shapes_have_the_parameters_of_the_released_models():
@@ -77,7 +78,30 @@ def test_a_table_has_ratios_and_shares():
     assert "| **2.00** | | **2.00** | |" in table
 
 
+def test_a_profile_counts_every_matrix_once():
+    config = shapes.CONFIGS["llama-3.2-1b"]
+    architecture = families.family(config["model_type"]).architecture(config)
+    counted = {stage: profile.weights(architecture, stage) for stage in
+               ("embed", "norm", "qkv", "attend", "out", "up", "down", "head")}
+    assert counted["embed"] == counted["norm"] == counted["attend"] == 0
+    vectors = 2048 * (2 * config["num_hidden_layers"] + 1)
+    assert sum(counted.values()) + vectors == shapes.PARAMETERS["llama-3.2-1b"]
+    n_bytes, operations = profile.work(architecture, "q4", 4, 100, 3, "down")
+    assert n_bytes == 3 * counted["down"] * 4.25 / 8 and operations == 24 * counted["down"]
+    n_bytes, operations = profile.work(architecture, "q4", 1, 100, 1, "attend")
+    assert n_bytes == 16 * 2 * 100 * 8 * 64 * 2 and operations == 16 * 4 * 100 * 32 * 64
+
+
+def test_a_profile_has_a_row_a_stage():
+    lines = "\n".join(profile.table("decode", {"qkv": 10**6, "head": 0, "norm": 10**6},
+                                    lambda stage: (10**6, 10**7) if stage == "qkv" else (0, 0),
+                                    2, 10.0, 100.0))
+    assert "decode: 1000.0 tokens/s" in lines and "head" not in lines
+    assert "| qkv | 1.00 | 50.0% | 1.0 | 10% | 10 | 10% |" in lines
+
+
 def test_the_list_has_all_that_can_be_run():
     listed = listing.modules()
-    assert {"limits", "race", "pipeline.bench_decode", "kernels.bench_matmul"} <= set(listed)
+    assert {"limits", "race", "profile", "pipeline.bench_decode",
+            "kernels.bench_matmul"} <= set(listed)
     assert all(listed.values())

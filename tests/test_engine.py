@@ -283,3 +283,27 @@ def test_each_refused_allocation_is_an_error_and_the_next_chat_works(folder, alo
         assert answer == alone
         break
     assert n > 8
+
+
+def test_a_step_tells_how_long_its_stages_took(folder):
+    model = native(folder)
+    share, workspace = _native.Share(), _native.Workspace(model, 64, 1)
+    share.place([_native.Page(model)])
+    with pytest.raises(ValueError):
+        workspace.stages()
+
+    def step():
+        share.feed(PROMPT[:50], 0, n_logits=1)
+        start = time.perf_counter_ns()
+        workspace.step([share], 2)
+        return time.perf_counter_ns() - start, share.logits
+
+    _, plain = step()
+    workspace.measure()
+    assert not any(workspace.stages().values())
+    took, measured = step()
+    stages = workspace.stages()
+    assert all(stages.values()) and sum(stages.values()) <= took
+    assert (measured == plain).all()
+    workspace.measure()
+    assert not any(workspace.stages().values())

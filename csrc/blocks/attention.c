@@ -97,21 +97,21 @@ void mc_attention_forward(const mc_run *run, mc_team *team, const mc_attention_b
     const int chunk = mc_chunk(team, run->n_rows);
     int begin, end, tasks = 0;
 
-    mc_product(run, team, ws->y, ws->width, run->n_rows, &block->qkv);
+    mc_product(run, team, MC_STAGE_QKV, ws->y, ws->width, run->n_rows, &block->qkv);
     while (mc_next(team, run->n_rows, chunk, &begin, &end))
         for (int i = begin; i < end; i++)
             prepare(run, i, block);
-    mc_barrier(team);
+    mc_stage_end(run, team, MC_STAGE_PREPARE);
 
     for (int n = 0; n < run->n_items; n++)
         tasks += (run->items[n].n_tokens + TASK_TOKENS - 1) / TASK_TOKENS * block->kv_heads;
     while (mc_next(team, tasks, 1, &begin, &end))
         attend(run, block, begin);
-    mc_barrier(team);
+    mc_stage_end(run, team, MC_STAGE_ATTEND);
 
     while (mc_next(team, run->n_rows, chunk, &begin, &end))
         for (int i = begin; i < end; i++)
             mc_input_done(run, i, &block->out, 0, block->out.k);
-    mc_barrier(team);
-    mc_product(run, team, ws->y, ws->width, run->n_rows, &block->out);
+    mc_stage_end(run, team, MC_STAGE_QUANTIZE);
+    mc_product(run, team, MC_STAGE_OUT, ws->y, ws->width, run->n_rows, &block->out);
 }

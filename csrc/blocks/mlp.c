@@ -28,10 +28,10 @@ void mc_mlp_forward(const mc_run *run, mc_team *team, const mc_mlp_block *block)
     const int tasks = run->n_rows * ((block->hidden + TASK_VALUES - 1) / TASK_VALUES);
     int begin, end;
 
-    mc_product(run, team, ws->y, ws->width, run->n_rows, &block->up);
+    mc_product(run, team, MC_STAGE_UP, ws->y, ws->width, run->n_rows, &block->up);
     while (mc_next(team, tasks, 1, &begin, &end))
         for (int i = begin; i < end; i++)
             activate(run, block, i);
-    mc_barrier(team);
-    mc_product(run, team, ws->y, ws->width, run->n_rows, &block->down);
+    mc_stage_end(run, team, MC_STAGE_ACTIVATE);
+    mc_product(run, team, MC_STAGE_DOWN, ws->y, ws->width, run->n_rows, &block->down);
 }

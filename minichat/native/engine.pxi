@@ -57,6 +57,7 @@ cdef extern from "minichat.h" nogil:
     mc_workspace *mc_workspace_new(const mc_model *model, int max_tokens, int max_logits) noexcept
     void mc_workspace_free(mc_workspace *workspace) noexcept
     size_t mc_workspace_bytes(const mc_model *model, int max_tokens, int max_logits) noexcept
+    const uint64_t *mc_workspace_measure(mc_workspace *workspace) noexcept
     void mc_step(const mc_model *model, mc_workspace *workspace, mc_item *items, int n_items,
                  int n_threads) noexcept
 
@@ -294,11 +295,17 @@ cdef class Share:
         return self.sampler.scored(&self.drawn)
 
 
+# mc_stage, in order.
+STAGES = ("embed", "norm", "qkv", "prepare", "attend", "quantize", "out", "up", "activate", "down",
+          "head", "draw")
+
+
 cdef class Workspace:
     """The memory of a step, and the step."""
     cdef Model model
     cdef mc_workspace *ws
     cdef mc_item *items
+    cdef const uint64_t *stage_ns
     cdef readonly int max_tokens, max_logits
 
     def __cinit__(self):
@@ -316,6 +323,15 @@ cdef class Workspace:
     def __dealloc__(self):
         mc_workspace_free(self.ws)
         mc_memory_free(self.items)
+
+    def measure(self):
+        """From now on stages() tells how long each took, in all, in nanoseconds."""
+        self.stage_ns = mc_workspace_measure(self.ws)
+
+    def stages(self):
+        if self.stage_ns is NULL:
+            raise ValueError("nothing was measured")
+        return {name: self.stage_ns[i] for i, name in enumerate(STAGES)}
 
     def step(self, list shares, int n_threads):
         """Runs every share, at once."""
