@@ -11,6 +11,7 @@ from minichat.engine import AHEAD, End, Engine, Run, Token, Work
 from minichat.errors import MinichatError, ModelError, OutOfMemory
 from minichat.options import Options
 
+from .families import forward
 from .random_model import TINY, write
 
 PROMPT = tuple(np.random.default_rng(0).integers(0, 272, 150).tolist())
@@ -307,3 +308,23 @@ def test_a_step_tells_how_long_its_stages_took(folder):
     assert (measured == plain).all()
     workspace.measure()
     assert not any(workspace.stages().values())
+
+
+@pytest.mark.parametrize("shape", [
+    {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 64},
+    {"num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 256},
+    {"num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 64}])
+def test_heads_that_fill_a_block_of_the_next_input_and_others(tmp_path, shape):
+    folder = write(tmp_path / "model", TINY | shape)
+    checkpoint = Checkpoint.open(folder)
+    family = families.family(checkpoint.model_type)
+    architecture = family.architecture(checkpoint.config)
+    tensors = forward.load(checkpoint.tensors, family, architecture)
+    for quantization in ("f32", "q4"):
+        model = native(folder, quantization)
+        want = logits(model, PROMPT[:70])
+        for chunk, threads in ((1, 1), (1, 3), (7, 2)):
+            assert (logits(model, PROMPT[:70], chunk=chunk, threads=threads) == want).all()
+        if quantization == "f32":
+            right = forward.logits(architecture, tensors, np.array(PROMPT[:70]))
+            assert np.abs(want[-1] - right).max() <= 1e-4 * np.abs(right).max()
