@@ -4,6 +4,7 @@ import ctypes
 import ctypes.util
 import gc
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from minichat import api as api_module
 from minichat import cpus
 from minichat.engine import Engine
 
+from .process import python
 from .random_model import TINY, write
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -266,6 +268,18 @@ def test_hundreds_of_chats_leave_nothing(folder, residency):
         wait_until(lambda: not model.engine._running)
         assert model.engine.store.made == len(list(model.engine.store)) <= 20
     assert resident(residency).users == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
+def test_crowds_of_every_kind_leave_nothing():
+    """500 at once, three times, tools and formats among them, most of them given up."""
+    program = python("from benchmarks import crowd\ncrowd.main()", "--rounds", 3)
+    ran = subprocess.run(program, text=True, capture_output=True, timeout=300,
+                         env={**os.environ, "MALLOC_ARENA_MAX": "1"})
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    memory, threads = zip(*((float(cells[3]), int(cells[4])) for cells in
+                            (line.split("|") for line in ran.stdout.splitlines()[2:])))
+    assert memory[2] - memory[1] < 20 and threads[-1] == 1
 
 
 @pytest.mark.parametrize("options", [
