@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,12 @@ CACHE_SHARE = 0.75
 # Of the cache, for beginnings that no running chat uses but the next one may.
 IDLE_SHARE = 0.125
 
+# A fork waits for this one: its child would inherit locks of others, those of imports and of the
+# tokenizers' library, that nobody opens again.
+unforkable = threading.RLock()
+os.register_at_fork(before=unforkable.acquire, after_in_parent=unforkable.release,
+                    after_in_child=unforkable.release)
+
 
 def load(path: Path, quantization: str, progress: Progress | None = None,
          room: Room | None = None) -> Model:
@@ -40,12 +47,11 @@ def load(path: Path, quantization: str, progress: Progress | None = None,
 
 def loaded(path: Path, quantization: str, progress: Progress | None, room: Room) -> Model:
     checkpoint = Checkpoint.open(path)
-    family = families.family(checkpoint.model_type)
+    with unforkable:
+        family = families.family(checkpoint.model_type)
     architecture = family.architecture(checkpoint.config)
     with Aside("minichat-tokenizer") as aside:      # a large vocabulary takes a second
-        opened = aside.begin(lambda: Tokenizer.open(
-            checkpoint.tokenizer_json, checkpoint.tokenizer_config, architecture.vocab_size,
-            checkpoint.model_type))
+        opened = aside.begin(lambda: tokenizer_of(checkpoint, architecture.vocab_size))
         packed = weights.load(checkpoint, family, architecture, quantization, progress=progress,
                               threads=cpus.available())
         tokenizer = opened()
@@ -66,6 +72,12 @@ def loaded(path: Path, quantization: str, progress: Progress | None, room: Room)
                  generation_config=checkpoint.generation_config, config=checkpoint.config,
                  long_after=next((rope.long_after for rope in ropes if rope.long), None),
                  size_bytes=packed.n_bytes)
+
+
+def tokenizer_of(checkpoint: Checkpoint, vocab_size: int) -> Tokenizer:
+    with unforkable:
+        return Tokenizer.open(checkpoint.tokenizer_json, checkpoint.tokenizer_config, vocab_size,
+                              checkpoint.model_type)
 
 
 def page_limit(native: _native.Model, weight_bytes: int, room: Room) -> int:

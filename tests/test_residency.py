@@ -1,5 +1,6 @@
 """residency.py: how long a model stays; load and unload requests; processes and their ends."""
 import gc
+import importlib
 import os
 import signal
 import subprocess
@@ -186,6 +187,31 @@ def test_a_forked_child_loads_anew_and_its_parents_streams_end(folder):
     assert os.waitpid(child, 0)[1] == 0
     *_, last = stream
     assert last.done
+
+
+@pytest.mark.parametrize("place", ["families.family", "Tokenizer.open"])
+def test_a_fork_takes_no_lock_with_it_that_a_load_holds(folder, monkeypatch, place):
+    """Of an import, say, or in the tokenizers' library."""
+    holder, name = place.split(".")
+    holder = getattr(importlib.import_module("minichat.load"), holder)
+    real, lock, held = getattr(holder, name), threading.Lock(), threading.Event()
+
+    def slowly(*arguments):
+        with lock:
+            held.set()
+            time.sleep(0.2)
+            return real(*arguments)
+
+    monkeypatch.setattr(holder, name, slowly)
+    loads = threading.Thread(target=lambda: minichat.chat(folder))
+    loads.start()
+    assert held.wait(10)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if lock.acquire(timeout=5) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    loads.join(20)
+    assert there() == ["tiny"]
 
 
 def run(script, folder):
