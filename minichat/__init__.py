@@ -52,6 +52,7 @@ and what they stand on:
     cpus.py         how many CPUs this process may use
     memory.py       how many bytes
     aside.py        threads for what is done beside
+    forks.py        what a fork waits for
     _native.pyx     the only door to csrc/
     native/         its parts
 """

@@ -12,6 +12,7 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from numpy.typing import NDArray
 
 from .errors import RequestError
+from .forks import unforkable
 
 __all__ = ["Constraint", "Thinking", "Vocabulary"]
 
@@ -42,10 +43,11 @@ class Vocabulary:
         self.bos_token_id = None
         self.tokens = [*spelled, b""][:n]
         self.special_token_ids = sorted({*silent, *end} | {self.eos_token_id})
-        self.library = llguidance.LLTokenizer(
-            llguidance.TokenizerWrapper(self), n_vocab=n,
-            eos_token=sorted(end) or [self.eos_token_id],
-            slices=llguidance.LLTokenizer.json_slices())
+        with unforkable:
+            self.library = llguidance.LLTokenizer(
+                llguidance.TokenizerWrapper(self), n_vocab=n,
+                eos_token=sorted(end) or [self.eos_token_id],
+                slices=llguidance.LLTokenizer.json_slices())
         self.size = n
 
     def __call__(self, text: str) -> list[int]:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from .chat import Model
 from .checkpoint import Checkpoint
 from .engine import MAX_SEQUENCES, STEP_TOKENS, Engine
 from .errors import OutOfMemory
+from .forks import unforkable
 from .memory import Room
 from .prompt import Template
 from .tokens import Tokenizer
@@ -25,12 +25,6 @@ Progress = Callable[[str, int, int], object]
 CACHE_SHARE = 0.75
 # Of the cache, for beginnings that no running chat uses but the next one may.
 IDLE_SHARE = 0.125
-
-# A fork waits for this one: its child would inherit locks of others, those of imports and of the
-# tokenizers' library, that nobody opens again.
-unforkable = threading.RLock()
-os.register_at_fork(before=unforkable.acquire, after_in_parent=unforkable.release,
-                    after_in_child=unforkable.release)
 
 
 def load(path: Path, quantization: str, progress: Progress | None = None,

@@ -189,21 +189,26 @@ def test_a_forked_child_loads_anew_and_its_parents_streams_end(folder):
     assert last.done
 
 
-@pytest.mark.parametrize("place", ["families.family", "Tokenizer.open"])
+@pytest.mark.parametrize("place", ["load.families.family", "load.Tokenizer.open",
+                                   "constrain.llguidance.LLTokenizer"])
 def test_a_fork_takes_no_lock_with_it_that_a_load_holds(folder, monkeypatch, place):
     """Of an import, say, or in the tokenizers' library."""
-    holder, name = place.split(".")
-    holder = getattr(importlib.import_module("minichat.load"), holder)
+    module, holder, name = place.split(".")
+    holder = getattr(importlib.import_module(f"minichat.{module}"), holder)
     real, lock, held = getattr(holder, name), threading.Lock(), threading.Event()
 
-    def slowly(*arguments):
-        with lock:
-            held.set()
-            time.sleep(0.2)
-            return real(*arguments)
+    class Slowly:
+        json_slices = staticmethod(lambda: None)
 
-    monkeypatch.setattr(holder, name, slowly)
-    loads = threading.Thread(target=lambda: minichat.chat(folder))
+        def __new__(cls, *arguments, **how):
+            with lock:
+                held.set()
+                time.sleep(0.2)
+                return real(*arguments, **how)
+
+    monkeypatch.setattr(holder, name, Slowly)
+    loads = threading.Thread(target=lambda: minichat.chat(folder, HELLO, format="json",
+                                                          options=SHORT, stream=False))
     loads.start()
     assert held.wait(10)
     child = os.fork()

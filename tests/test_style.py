@@ -21,7 +21,7 @@ PROSE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "pyproject.tom
 
 # A module imports only from rows above its own.  This list is the architecture.
 LAYERS = [
-    {"errors", "aside"},
+    {"errors", "aside", "forks"},
     {"_native", "families.spec", "options", "spelling", "templates", "cpus", "memory", "cache",
      "docstrings", "tool_calls"},
     {"records"},
