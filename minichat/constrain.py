@@ -34,7 +34,7 @@ class Vocabulary:
         self.spelled, self.end = spelled, frozenset(end)
         self._encode = encode
         self._ids = {each: id for id, each in reversed([*enumerate(spelled)])
-                     if each and id not in silent}
+                     if each and id not in silent and id not in end}
         self._longest = max(map(len, self._ids), default=1)
         self._sets: dict[object, frozenset[int]] = {}
         # One more where nothing ends an answer but its grammar.
@@ -42,7 +42,8 @@ class Vocabulary:
         self.eos_token_id = min(end, default=len(spelled))
         self.bos_token_id = None
         self.tokens = [*spelled, b""][:n]
-        self.special_token_ids = sorted({*silent, *end} | {self.eos_token_id})
+        self._special = {*silent, *end, self.eos_token_id}
+        self.special_token_ids = sorted(self._special)
         with unforkable:
             self.library = llguidance.LLTokenizer(
                 llguidance.TokenizerWrapper(self), n_vocab=n,
@@ -56,7 +57,7 @@ class Vocabulary:
             raise TypeError("text, not bytes")      # which the library tries first
         said = text.encode()
         ids = self._encode(text)
-        if b"".join(self.spelled[id] for id in ids) == said:
+        if b"".join(self.spelled[id] for id in ids) == said and self._special.isdisjoint(ids):
             return ids
         ids, at = [], 0                 # a tokenizer that puts a blank before each text
         while at < len(said):

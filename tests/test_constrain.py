@@ -33,6 +33,16 @@ def test_what_is_allowed_is_valid(end, single):
     assert ended_in_all > .95 * len(SCHEMAS)
 
 
+def test_a_text_that_spells_a_control_token_is_said_in_others():
+    control = vocabulary().spelled[2].decode()
+    assert len(control) > 3
+    for single in (False, True):
+        constraint = Constraint(vocabulary(), grammar(re.compile("a" + re.escape(control))),
+                                single=single)
+        said, ids, ended = walk(constraint, Random(1))
+        assert said.decode() == "a" + control and ended and not {0, 1, 2} & {*ids}
+
+
 def test_tokens_that_say_nothing_are_never_allowed():
     constraint = Constraint(vocabulary(), grammar("json"))
     assert not {0, 1, 2, *range(4096, 4101)} & set(allowed(constraint))
