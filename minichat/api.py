@@ -1,13 +1,14 @@
 """chat, achat, load, unload and ps: one call each, on the models that this process keeps."""
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
 from . import chunks, hub
 from . import load as loading
+from .aside import Aside
 from .chat import Arguments, ChatStream, Messages, Model
 from .chunks import Chunk, Clock
 from .load import Progress
@@ -139,11 +140,16 @@ async def achat(model: str | Path, messages: Messages | None = None, *, stream: 
     Takes chat()'s arguments and raises its errors.  A cancelled task ends its answer.
     """
     call: Callable[..., ChatStream | Chunk] = chat
-    # Streaming too where the whole is wanted: a stream can be cancelled.
-    made = await asyncio.to_thread(call, model, messages, **arguments,
-                                   stream=True if stream is False else stream)
+    thread = Aside("minichat-reader")
+    try:
+        # Streaming too where the whole is wanted: a stream can be cancelled.
+        made = await thread.awaited(partial(call, model, messages, **arguments,
+                                            stream=True if stream is False else stream))
+    except BaseException:
+        thread.close()
+        raise
     assert isinstance(made, ChatStream)
-    answer = AsyncChatStream(made)
+    answer = AsyncChatStream(made, thread)
     if stream is not False:
         return answer
     async with answer:
@@ -151,20 +157,26 @@ async def achat(model: str | Path, messages: Messages | None = None, *, stream: 
 
 
 class AsyncChatStream:
-    """A ChatStream for `async for` and `async with`."""
+    """A ChatStream for `async for` and `async with`.
 
-    def __init__(self, stream: ChatStream):
-        self._stream = stream
+    It is read on a thread of its own: the event loop's executor has few, which the program wants.
+    """
+
+    def __init__(self, stream: ChatStream, thread: Aside):
+        self._stream, self._thread, self._over = stream, thread, False
 
     def __aiter__(self) -> AsyncChatStream:
         return self
 
     async def __anext__(self) -> Chunk:
+        if self._over:
+            raise StopAsyncIteration
+        chunk = None
         try:
-            chunk = await asyncio.to_thread(next, self._stream, None)
-        except asyncio.CancelledError:
-            self._stream.close()
-            raise
+            chunk = await self._thread.awaited(partial(next, self._stream, None))
+        finally:
+            if chunk is None:           # the end, an error, a cancellation
+                await self.aclose()
         if chunk is None:
             raise StopAsyncIteration
         return chunk
@@ -177,7 +189,12 @@ class AsyncChatStream:
 
     async def aclose(self) -> None:
         """Ends the answer; what it held is free at the engine's next step."""
+        self._over = True
         self._stream.close()
+        self._thread.close()
+
+    def __del__(self) -> None:
+        self._thread.close()
 
 
 def load(model: str | Path, *, quantization: str = QUANTIZATION,

@@ -5,9 +5,11 @@ may still chat.
 """
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -48,12 +50,33 @@ class Aside:
         self._orders.put(run)
         return result
 
+    async def awaited(self, work: Callable[[], Made]) -> Made:
+        """Returns or raises what work does, while the event loop runs on."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Made] = loop.create_future()
+
+        def settle(set: Callable[[Any], None], value: object) -> None:
+            if not future.done():       # as when its task was cancelled
+                set(value)
+
+        def run() -> None:
+            try:
+                outcome: tuple[Callable[[Any], None], object] = future.set_result, work()
+            except BaseException as error:
+                outcome = future.set_exception, error
+            with suppress(RuntimeError):        # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(settle, *outcome)
+
+        self.begin(run)
+        return await future
+
     def each(self, work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
         """Yields what work makes of each item, in their order."""
         for result in [self.begin(partial(work, item)) for item in items]:
             yield result()
 
     def close(self) -> None:
+        """Once or more."""
         for _ in self._threads:
             self._orders.put(None)
 

@@ -183,6 +183,48 @@ def test_a_cancelled_task_ends_the_answer_that_it_wanted_whole(folder, residency
     wait_until(lambda: not resident(residency).model.engine._running)
 
 
+def test_achat_leaves_the_program_the_threads_of_its_event_loop(folder, residency):
+    """Which are few, and which other libraries of the program wait for."""
+    async def main():
+        streams = [await minichat.achat(folder, HELLO, options=ENDLESS) for _ in range(40)]
+        with residency._changed:        # in whose midst they cannot go on
+            engine = resident(residency).model.engine
+        engine._changed.acquire()
+        try:
+            tasks = [asyncio.create_task(anext(stream)) for stream in streams]
+            await asyncio.sleep(0.1)
+            await asyncio.wait_for(asyncio.to_thread(int), 5)
+            assert not any(task.done() for task in tasks)
+        finally:
+            engine._changed.release()
+        await asyncio.gather(*tasks)
+        for stream in streams[1:]:
+            await stream.aclose()
+
+    asyncio.run(main())
+    wait_until(lambda: "minichat-reader" not in {t.name for t in threading.enumerate()})
+
+
+def test_achat_in_a_thread_though_the_program_s_is_there(folder):
+    program = python("""
+        import asyncio, sys, threading, time, minichat
+
+        async def talk():
+            async for chunk in await minichat.achat(sys.argv[1], [{"role": "user", "content": "x"}],
+                                                    options={"num_predict": 3}):
+                print(chunk.done)
+
+        def chat():
+            threading.main_thread().join()
+            time.sleep(0.1)
+            asyncio.run(talk())
+
+        threading.Thread(target=chat).start()
+        """.replace("\n        ", "\n"), folder)
+    ran = subprocess.run(program, text=True, capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stdout[-5:], ran.stderr) == (0, "True\n", "")
+
+
 def test_achat_joins_loads_and_checks(folder):
     async def main():
         whole = await minichat.achat(folder, HELLO, options=FIXED, stream=False)

@@ -33,6 +33,11 @@ def get_weather(city: str) -> str:
     """
     return f'sun in {city}'
 
+# In the order in which the client sends it; that of a function is another in process.
+by_hand = {'type': 'function', 'function': {
+    'name': 'get_weather', 'description': 'Get the weather in a city', 'parameters': {
+        'type': 'object', 'required': ['city'], 'properties': {'city': {
+            'type': 'string', 'description': 'The name of the city'}}}}}
 tools = {'get_weather': get_weather}
 messages = [{'role': 'user', 'content': 'What is the weather in Paris?'}]
 '''
@@ -76,28 +81,29 @@ PROGRAMS = {
     "tools": WEATHER + """
 import ollama
 options = ollama.Options(temperature=0)
-response = ollama.chat('nano', messages=messages, tools=[get_weather], options=options)
+response = ollama.chat('nano', messages=messages, tools=[by_hand], options=options)
 messages.append(response.message)
 for tool in response.message.tool_calls or []:
     output = tools[tool.function.name](**tool.function.arguments)
     print(tool.function.name, tool['function']['arguments'], output)
     messages.append({'role': 'tool', 'content': str(output), 'tool_name': tool.function.name})
 print(len(messages))
-final = ollama.chat('nano', messages=messages, tools=[get_weather], options=options)
+final = ollama.chat('nano', messages=messages, tools=[by_hand], options=options)
 print('Final response:', final.message.content)
 """,
-    "async-tools, a tool by hand": WEATHER + """
+    "tools, a function": WEATHER + """
+import ollama
+response = ollama.chat('nano', messages=messages, tools=[get_weather], options={'temperature': 0})
+for tool in response.message.tool_calls:
+    print(tools[tool.function.name](**tool.function.arguments), tool.function.arguments)
+""",
+    "async-tools": WEATHER + """
 import asyncio
 import ollama
 
-by_hand = {'type': 'function', 'function': {
-    'name': 'get_time', 'description': 'Get the time in a city', 'parameters': {
-        'type': 'object', 'required': ['city'],
-        'properties': {'city': {'type': 'string', 'description': 'The name of the city'}}}}}
-
 async def main():
     client = ollama.AsyncClient()
-    response = await client.chat('nano', messages=messages, tools=[get_weather, by_hand],
+    response = await client.chat('nano', messages=messages, tools=[by_hand],
                                  options={'temperature': 0})
     messages.append(response.message)
     for tool in response.message.tool_calls or []:
@@ -110,7 +116,7 @@ asyncio.run(main())
     "multi-tool, streamed, thinking": WEATHER + """
 from ollama import Client
 client = Client()
-for chunk in client.chat('nano', stream=True, messages=messages, tools=[get_weather], think=True,
+for chunk in client.chat('nano', stream=True, messages=messages, tools=[by_hand], think=True,
                          options={'temperature': 0}):
     if chunk.message.thinking:
         print(chunk.message.thinking, end='')
@@ -122,7 +128,7 @@ for chunk in client.chat('nano', stream=True, messages=messages, tools=[get_weat
         messages += [chunk.message,
                      {'role': 'tool', 'content': output, 'tool_name': tool.function.name}]
 print([message.get('role') for message in messages])
-for chunk in client.chat('nano', stream=True, tools=[get_weather], messages=messages, think=True,
+for chunk in client.chat('nano', stream=True, tools=[by_hand], messages=messages, think=True,
                          options={'temperature': 0}):
     print(chunk.message.thinking or '', chunk.message.content or '', end='')
 """,
