@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 GRAM = 3                # ids that are looked up
-MOST = 8                # guessed at a time
-COST = .25              # of a guessed token, in steps of one
+MOST = 3                # guessed at a time: kernels take four tokens together
+COST = .2               # of a guessed token, in steps of one
 CREDIT = .5             # steps that may be lost before any is won,
 TRICKLE = .01           # and for each token more
 CREDIT_MOST = 4.

@@ -21,7 +21,7 @@ def settled(right):
 
 def test_what_followed_before_is_guessed():
     said = [1, 2, 3, 4, 5, 6, 7, 9, 1, 2, 3]
-    assert settled(MOST).guess(said, 20) == [4, 5, 6, 7, 9, 1, 2, 3]
+    assert settled(MOST).guess(said, 20) == [4, 5, 6, 7, 9][:MOST]
     assert settled(MOST).guess(said, 2) == [4, 5]
     assert settled(MOST).guess(said, 0) == []
     assert settled(MOST).guess([1, 2, 4, 1, 2], 5) == []
@@ -97,7 +97,7 @@ def test_no_guess_changes_an_answer(engine, monkeypatch, arguments):
         assert ended.done_reason == "length"
         counts.append(len(steps))
     if len(answer) > 30 and arguments.get("batch", 9) > 3:
-        assert max(counts) < .7 * len(answer)
+        assert max(counts) < .8 * len(answer)
 
 
 def counted(monkeypatch):
