@@ -26,6 +26,7 @@ The way of a chat, one module per stage:
     text.py         pieces of text -> content and thinking, up to a stop string
     tool_calls/     content -> content and calls of tools
     chunks.py       parts -> the endpoint's stream objects
+    answer.py       the tokens of an answer -> its chunks, by the three before
     chat.py         the stages, put together
 
 how a model comes into memory:

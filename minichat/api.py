@@ -66,7 +66,7 @@ def chat(model: str | Path, messages: Messages | None = None, *,
         Holds the answer's content to "json" (an object), a JSON schema, which may be given as a
         dataclass, TypedDict or pydantic model, a compiled regular expression, or a grammar
         (minichat.Lark).  It fits, unless a limit (done_reason "length") or a string of
-        options.stop has cut it short.
+        options.stop has cut it short.  With tools it may be calls instead, and nothing else.
     options
         temperature, top_k, top_p, min_p, typical_p, seed, num_predict, num_ctx, num_keep, stop,
         repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, num_thread,

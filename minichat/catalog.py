@@ -162,7 +162,8 @@ def show(path: Path) -> dict[str, Any]:
 def capabilities(family: Family, checkpoint: Checkpoint, template: Template) -> list[str]:
     """Returns what a chat may ask of a model, as the endpoint calls it."""
     calls = infer(checkpoint.tokenizer_config, template, family.tool_calls)
-    thinks = family.thinking or template.source and "enable_thinking" in template.variables()
+    thinks = family.thinking or template.source and (
+        template.thinking() or "enable_thinking" in template.variables())
     return ["completion", *(["tools"] if calls else []), *(["thinking"] if thinks else [])]
 
 

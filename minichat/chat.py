@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypedDict, Unpack, overload
 
 from . import chunks, cpus, sample
-from .chunks import Chunk, Clock, Counts
+from .answer import Prompt, answer
+from .chunks import Chunk, Clock
 from .constrain import Constraint, Thinking, Vocabulary
-from .engine import STEP_TOKENS, End, Engine, Run
+from .engine import STEP_TOKENS, Engine, Run
 from .errors import RequestError
 from .families.spec import Family
 from .fit import fit
@@ -17,25 +18,12 @@ from .grammars import grammar, or_calls
 from .prompt import Template
 from .request import Format, Message, Options, Request
 from .sequence import Work
-from .text import Part, Splitter, opens_thinking
+from .text import opens_thinking
 from .tokens import Tokenizer
-from .tool_calls.format import Call
 from .tool_calls.format import Format as CallFormat
-from .tool_calls.parser import Parser
 
 # Weights that a thread reads in a step: with fewer, waiting for each other costs more.
 THREAD_BYTES = 8 << 20
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What a request became: ids, and what had to go."""
-    ids: tuple[int, ...]
-    inside_thinking: bool
-    may_think: bool             # or the answer is content from its beginning
-    calls: CallFormat | None    # how tools are called; None: there are none
-    dropped_messages: int
-
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -70,7 +58,11 @@ class Model:
         self.long_after, self.size_bytes = long_after, size_bytes
         self.threads = max(1, min(cpus.available(), size_bytes // THREAD_BYTES))
         self._release: Callable[[], None] | None = None
-        self._vocabularies: dict[tuple[str, ...], Vocabulary] = {}  # by the marks that are text
+        # As a grammar sees it, where some special tokens are text; templates of requests.
+        self.vocabulary = lru_cache(2)(lambda marks, n=engine.model.vocab_size, end=self.end: (
+            Vocabulary(tokenizer.spelled(n), tokenizer.silent(marks), end, tokenizer.encode)))
+        self.other_template = lru_cache(2)(lambda source: Template(
+            source, tokenizer.special_tokens))
 
     def pinned(self, name: str, release: Callable[[], None]) -> Model:
         """Returns a handle on the same model whose close() calls release, once."""
@@ -121,7 +113,8 @@ class Model:
                 on_close()
             raise
         run = Run(self.engine, work)
-        stream = ChatStream(answer(self, request, clock, run, prompt, options), run, on_close)
+        stream = ChatStream(answer(request, options, prompt, self.tokenizer, run, clock),
+                            run, on_close)
         return stream if request.stream else chunks.join(stream)
 
     def memory(self) -> tuple[int, int]:
@@ -144,19 +137,21 @@ class Model:
 
     def prompt(self, request: Request, num_ctx: int) -> Prompt:
         """Renders and encodes the messages that fit in num_ctx with one token to spare."""
-        template = Template(request.template, self.tokenizer.special_tokens) \
-            if request.template is not None else self.template
+        template = self.template if request.template is None \
+            else self.other_template(request.template)
         calls = self.call_format(template) if request.tools else None
         if request.tools and calls is None:
             request.refuse_tools()
-        prefill = request.messages[-1].role == "assistant"
+        tags = self.family.thinking or template.thinking(bool(request.tools))
+        last = request.messages[-1]
+        prefill = last.role == "assistant"
         rendered: dict[int, tuple[str, tuple[int, ...]]] = {}
 
         def render(messages: list[Message], think: bool | str | None) -> str:
             return template.render([m.to_dict() for m in messages], tools=request.tools,
                                    add_generation_prompt=not prefill,
                                    continue_final_message=prefill,
-                                   **self.thinking_arguments(request, template, think))
+                                   **self.thinking_arguments(request, template, tags, think))
 
         def count(messages: list[Message]) -> int:
             text = render(messages, request.think)
@@ -168,21 +163,26 @@ class Model:
         text, ids = rendered[len(messages)]
         if not ids:
             raise RequestError("messages: the prompt is empty; the model needs one token at least")
-        tags = self.family.thinking
+        inside = opens_thinking(text, tags) or bool(
+            tags and prefill and last.thinking and not last.content)
+        said = last.content if prefill and not inside else ""
+        if said:
+            tags = None                     # which come before any content
         may_think = tags is not None and request.think is not False and (
             not text.rstrip().endswith(tags[1])             # ended already
-            and not (prefill and request.messages[-1].content)
             # A template that writes something else to make it think does not do so now.
             and (request.think is not None or render(messages, True) == text))
-        return Prompt(ids, opens_thinking(text, tags), may_think, calls, dropped)
+        kept = calls.kept(self.tokenizer.special_names()) if calls else ()
+        return Prompt(ids, said, tags, inside, may_think, calls, (*(tags or ()), *kept), dropped)
 
     def thinking_arguments(self, request: Request, template: Template,
+                           tags: tuple[str, str] | None,
                            think: bool | str | None) -> dict[str, Any]:
         """What the template is told about thinking: nothing, unless the request says so."""
         if think is None:
             return {}
         switches = {"enable_thinking", "thinking"} & template.variables(bool(request.tools))
-        if request.think and not switches and self.family.thinking is None:
+        if request.think and not switches and tags is None:
             request.refuse_thinking()
         level = {"reasoning_effort": think} if isinstance(think, str) else {}
         return {**dict.fromkeys(switches, bool(think)), **level}
@@ -213,28 +213,15 @@ class Model:
         """Returns what holds the answer to format: from the end of the thinking on."""
         if request.format is None:
             return None
-        source, tags, keep = grammar(request.format), self.family.thinking, self.marks(prompt)
+        source, tags = grammar(request.format), prompt.thinking
         if prompt.calls is not None:
-            source = or_calls(source, "" if prompt.calls.bare else prompt.calls.begins,
-                              [tool["function"]["name"] for tool in request.tools])
-        vocabulary = self._vocabularies.get(keep)
-        if vocabulary is None:
-            vocabulary = self._vocabularies[keep] = Vocabulary(
-                self.tokenizer.spelled(self.engine.model.vocab_size),
-                self.tokenizer.silent(keep), self.end, self.tokenizer.encode)
+            source = or_calls(source, prompt.calls.rules(
+                [tool["function"]["name"] for tool in request.tools]))
         gate = None
         if tags and (prompt.inside_thinking or prompt.may_think):
             gate = Thinking(tags, prompt.inside_thinking, self.tokenizer.decoder(tags).push)
-        last = request.messages[-1]
-        return Constraint(vocabulary, source, gate=gate, single=request.logprobs,
-                          said=last.content if last.role == "assistant" else "")
-
-    def marks(self, prompt: Prompt) -> tuple[str, ...]:
-        """Returns the special tokens that belong to the text of an answer."""
-        tags = self.family.thinking or ()
-        if prompt.calls is None:
-            return tags
-        return *tags, *prompt.calls.kept(self.tokenizer.special_names())
+        return Constraint(self.vocabulary(prompt.marks), source, gate=gate,
+                          single=request.logprobs, said=prompt.said)
 
     def num_keep(self, options: Options, prompt: Prompt) -> int:
         """Positions that a shift spares: a BOS that the template writes comes on top."""
@@ -287,80 +274,3 @@ class ChatStream(Iterator[Chunk]):
         except IndexError:
             return
         on_close()
-
-
-def answer(model: Model, request: Request, clock: Clock, run: Run, prompt: Prompt,
-           options: Options) -> Iterator[Chunk]:
-    """Yields the chunks of one answer."""
-    family, tokenizer = model.family, model.tokenizer
-    decoder = tokenizer.decoder(keep=model.marks(prompt),
-                                continues=request.messages[-1].role == "assistant")
-    splitter = Splitter(options.stop, family.thinking, prompt.inside_thinking)
-    parser = Parser(prompt.calls, request.tools) if prompt.calls else None
-    held: list[chunks.Logprob] = []         # of tokens whose text is not out yet
-    eval_count, called, last = 0, 0, None
-    reason = None if run.work.num_predict else "length"
-
-    def emit(parts: list[Part]) -> Iterator[Chunk]:
-        for part in parts:
-            if part.kind == "thinking":
-                yield said(thinking=part.text)
-            else:
-                yield from content(parser.push(part.text) if parser else [part.text])
-
-    def content(parts: Sequence[str | Call]) -> Iterator[Chunk]:
-        nonlocal called
-        for part in parts:
-            if isinstance(part, Call):
-                yield said(tool_calls=[chunks.tool_call(called, part.name, part.arguments)])
-                called += 1
-            else:
-                yield said(part)
-
-    def said(text: str = "", **more: Any) -> Chunk:
-        nonlocal held
-        logprobs, held = held, []
-        return chunks.chunk(request.model, text, logprobs=logprobs, **more)
-
-    for item in run if run.work.num_predict else ():
-        if isinstance(item, End):
-            reason = item.done_reason
-            break
-        eval_count, last = eval_count + 1, item
-        if item.id in model.end:
-            continue
-        if item.logprob is not None:
-            held.append(logprob(tokenizer, (item.id, item.logprob),
-                                item.top if request.top_logprobs else None))
-        ended = eval_count == run.work.num_predict      # the limit comes before a stop string
-        parts = splitter.push(decoder.push(item.id))
-        if splitter.stopped and not ended:
-            reason, held = "stop", held if parts else []
-        yield from emit(parts)
-        if splitter.stopped:
-            break
-    if reason is None:          # closed by who reads, or by another thread
-        return
-    run.close()
-    if not splitter.stopped:
-        yield from emit(splitter.push(decoder.finish()))
-        if not splitter.stopped:
-            yield from emit(splitter.finish())
-    if parser:
-        yield from content(parser.finish())
-    if last is not None:
-        clock.add("prompt_eval", last.prompt_ns)
-        clock.add("eval", last.eval_ns)
-    yield chunks.last(request.model, reason, clock, Counts(
-        prompt_eval_count=len(prompt.ids), prompt_eval_cached_count=run.cached,
-        eval_count=eval_count, dropped_messages=prompt.dropped_messages,
-        shifted_tokens=last.shifted_tokens if last else 0), logprobs=held)
-
-
-def logprob(tokenizer: Tokenizer, said: tuple[int, float],
-            top: Sequence[tuple[int, float]] | None) -> chunks.Logprob:
-    def entry(id: int, value: float) -> tuple[str, float, bytes]:
-        spelled = tokenizer.token_bytes(id)
-        return spelled.decode(errors="replace"), value, spelled
-
-    return chunks.logprob(*entry(*said), None if top is None else [entry(*each) for each in top])

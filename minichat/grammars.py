@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
 
@@ -12,12 +12,10 @@ import llguidance
 from . import schemas
 from .errors import RequestError
 from .request import Format, Lark
+from .tool_calls.lark import WHITESPACE
 
 __all__ = ["grammar", "or_calls"]
 
-# Between the tokens of JSON: nothing, a blank, or a new line and its indentation.  A model that
-# may write blanks without end sometimes does.
-WHITESPACE = r" |\n[ ]{0,40}"
 LOOKED_AT = 200                         # schemas in one that is refused, for where it is
 FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
 # Classes of characters mean one thing to the library, another to Python's re, and a third to ECMA,
@@ -64,19 +62,12 @@ def grammar(format: Format) -> str:
     return source
 
 
-def or_calls(source: str, begins: str, names: Sequence[str]) -> str:
-    """Returns the grammar of an answer that source holds, or that calls tools instead: begins, and
-    then anything; where begins is nothing, an object that calls one of names."""
-    calls = f"CALLS: {json.dumps(begins)} /(?s:.*)/"
-    if not begins:
-        call = {"type": "object", "required": ["name", "parameters"], "properties": {
-            "name": {"enum": [*names]}, "parameters": {"type": "object"}}}
-        calls = f"calls: %json {json.dumps(call)}"
+def or_calls(source: str, rules: str) -> str:
+    """Returns the grammar of an answer that source holds, or the rule called calls of rules."""
     answer, *others = json.loads(source)["grammars"] if source.startswith("{") else [
         {"lark_grammar": source}]
-    return json.dumps({"grammars": [
-        {"lark_grammar": f"start: @answer | {calls.partition(':')[0]}\n{calls}"},
-        {**answer, "name": "answer"}, *others]})
+    return json.dumps({"grammars": [{"lark_grammar": f"start: @answer | calls\n{rules}"},
+                                    {**answer, "name": "answer"}, *others]})
 
 
 def checked(place: str, source: str) -> str:

@@ -18,6 +18,7 @@ from .templates.ids import identify
 from .templates.origin import Spans, Text
 
 REASONING = ("reasoning_content", "thinking", "reasoning")
+THINKING = (("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("<seed:think>", "</seed:think>"))
 ROLES = frozenset(("system", "user", "assistant", "tool", "developer"))
 TEMPLATE_CHARACTERS, TEMPLATE_DEPTH = 1 << 18, 200
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -67,6 +68,11 @@ class Template:
         """Returns the names that the template which applies is to be given: messages, tools,
         enable_thinking and the like."""
         return self._compiled(self.text(tools))[2]
+
+    def thinking(self, tools: bool = False) -> tuple[str, str] | None:
+        """Returns the tags around thinking of which the template that applies tells."""
+        text = self.text(tools)
+        return next((tags for tags in THINKING if tags[1] in text), None)
 
     def render(self, messages: Messages, *, tools: Sequence[Any] | None = None,
                add_generation_prompt: bool = True, continue_final_message: bool = False,

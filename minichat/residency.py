@@ -141,7 +141,7 @@ class Residency:
         if budget is not None:
             budget -= sum(most for _, most in models)
         known = [each for each in (left, budget) if each is not None]
-        return Room(min(known, default=None), positions)
+        return Room(max(0, min(known)) if known else None, positions)
 
     def release(self, resident: Resident) -> None:
         """One user less; the last one starts the clock of keep_alive.

@@ -38,6 +38,7 @@ class Splitter:
     def __init__(self, stop: Sequence[str] = (), thinking_tags: tuple[str, str] | None = None,
                  inside_thinking: bool = False):
         self.stopped = False
+        self.length = 0                     # characters that passed: up to the stop string
         self._stop = tuple(dict.fromkeys(s for s in stop if s))
         self._held = ""                     # may become a stop string
         self._thoughts = _Thoughts(thinking_tags, inside_thinking) if thinking_tags else None
@@ -52,14 +53,15 @@ class Splitter:
         if self.stopped or not text:
             return []
         text = self._until_stop(text)
+        self.length += len(text)
         parts = self._parts(text)
         if self.stopped:
             parts += self._rest()
         return list(_merged(parts))
 
-    def finish(self) -> list[Part]:
-        """Returns what was held back, now that the answer has ended."""
-        held, self._held = self._held, ""
+    def finish(self, text: str = "") -> list[Part]:
+        """Returns what was held back, and a last piece, in which no stop string counts."""
+        held, self._held = self._held + text, ""
         return list(_merged([*self._parts(held), *self._rest()]))
 
     def _parts(self, text: str) -> list[Part]:

@@ -116,6 +116,36 @@ def test_a_stop_string_ends_the_answer_and_is_not_in_it(folder):
     assert 0 < last.eval_count <= whole.eval_count
 
 
+def test_a_stop_string_that_the_last_token_completes_comes_too_late(folder):
+    said = text(minichat.chat(folder, HELLO, options=FIXED))
+    for stop in (said[-1], said[-3:]):
+        if said.index(stop) != len(said) - len(stop):
+            continue
+        for stream in (True, False):
+            answer = minichat.chat(folder, HELLO, stream=stream, options=FIXED | {"stop": [stop]})
+            *parts, last = answer if stream else [answer]
+            assert text([*parts, last]) == said and last.done_reason == "length"
+            assert last.done and last.eval_count == FIXED["num_predict"]
+
+
+THINKS = ("{% for m in messages %}{{ m.role }}: {{ m.content.split('</think>')[-1] }}\n{% endfor %}"
+          "{% if add_generation_prompt %}assistant: <think>\n{% endif %}")
+
+
+def test_a_template_that_tells_of_thinking_makes_a_model_think(folder):
+    """As those of R1's distillates, whose families do not."""
+    for think in (None, True):
+        said = minichat.chat(folder, HELLO, options=FIXED, think=think, template=THINKS,
+                             stream=False).message
+        assert said.thinking and said.content == ""
+    with pytest.raises(RequestError, match="does not think"):
+        minichat.chat(folder, HELLO, think=True)
+    chunks = minichat.chat(folder, HELLO, options=FIXED | {"num_predict": 400}, template=THINKS,
+                           format={"enum": ["yes", "no"]})
+    kinds = ["thinking" if each.message.thinking else "content" for each in chunks]
+    assert kinds == sorted(kinds, reverse=True) and kinds[0] == "thinking"
+
+
 def test_zero_tokens_are_an_answer(folder):
     (only,) = minichat.chat(folder, HELLO, options={"num_predict": 0})
     assert only.done and only.eval_count == 0 and only.done_reason == "length"

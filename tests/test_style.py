@@ -33,6 +33,7 @@ LAYERS = [
     {"weights", "pages", "lookup", "tool_calls.origin"},
     {"sequence"},
     {"engine"},
+    {"answer"},
     {"chat"},
     {"load", "hub"},
     {"residency", "catalog", "replies"},

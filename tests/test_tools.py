@@ -103,6 +103,21 @@ def test_logprobs_of_calls_come_with_them():
     assert any(each.message.tool_calls and each.logprobs for each in chunks)
 
 
+def test_a_stop_string_takes_none_of_what_a_call_that_is_none_was():
+    answer = say("<tool_call>\n{sun} END", options=GREEDY | {"stop": ["END"]}, logprobs=True,
+                 stream=False)
+    assert answer.message.content == "<tool_call>\n{sun} " and answer.done_reason == "stop"
+    assert b"".join(bytes(each.bytes) for each in answer.logprobs).decode().rstrip("END") == \
+        answer.message.content
+
+
+def test_an_answer_goes_on_from_the_thinking_it_is_given():
+    asked = [{"role": "user", "content": "why is the sky blue?"},
+             {"role": "assistant", "thinking": "The user asks"}]
+    message = minichat.chat("nano", asked, think=True, options=GREEDY, stream=False).message
+    assert message.thinking and "think>" not in message.thinking + message.content
+
+
 def test_thinking_comes_before_calls():
     chunks = [each.message for each in minichat.chat(
         "nano", ASKED, tools=[get_weather], think=True, options=GREEDY)]

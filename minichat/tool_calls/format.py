@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from . import lark
 from .source import Source, Steps
 
 # Of functions, as models write them outside of quotes.
@@ -41,6 +42,9 @@ class Body(Protocol):
     def read(self, source: Source, tools: Tools) -> Steps[Call]:
         """Reads one call.  Raises Malformed."""
 
+    def rules(self, names: Sequence[str]) -> str:
+        """Returns rules of a grammar, that of one call named call."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -60,6 +64,18 @@ class Format:
     def begins(self) -> str:
         """The mark that begins calls."""
         return next(iter((self.open or self.before).split()), "")
+
+    def rules(self, names: Sequence[str]) -> str:
+        """Returns rules of a grammar, that of an answer which calls some of names named calls."""
+        body = self.body
+        begin = lark.maybe(self.open) if self.bare else lark.mark(self.open)
+        after = lark.maybe(self.after) if body.whole else lark.mark(self.after)
+        each = f"{lark.mark(self.before)} ws group {after}"
+        more = each if self.before else f'";"? {each}'
+        listed = f'"[" ws {lark.several("call")} ws "]"'
+        return "\n".join((
+            lark.rules(names), f"calls: ({begin} {each} ({more})* {lark.maybe(self.close)})+",
+            f"group: call | {listed}" if body.listed else "group: call", body.rules(names)))
 
     def kept(self, special: Iterable[str]) -> tuple[str, ...]:
         """Returns those special tokens that must not be silent in the text of an answer."""

@@ -1,13 +1,16 @@
 """The name outside, the arguments as JSON: f[ARGS]{"k": 1}."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from . import lark
 from .format import NAME, NAME_LENGTH, Call, Tools
 from .source import Malformed, Source, Steps
 from .values import JSON, Style, value
 
 BETWEEN = 100           # characters of an id, a type of content and the like
+GAP = r"([\s:<\[|][^{}]{0,60})?"         # the same in a grammar
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,11 @@ class Named:
         if (yield from source.peek()) != "{":
             raise Malformed
         return Call(name.removeprefix(self.prefix), (yield from value(source, self.style)))
+
+    def rules(self, names: Sequence[str]) -> str:
+        prefix = f"{lark.one_of([self.prefix])} " if self.prefix else ""
+        first, *words = self.between.split() or [""]
+        call = f"call: {prefix}names {'gap' if first else ''} {lark.mark(' '.join(words))} ws "
+        return "\n".join((call + ("object" if self.style == JSON else "dict"),
+                          *([lark.up_to("gap", first, GAP)] if first else ()),
+                          *(self.style.rules() if self.style != JSON else ())))

@@ -16,10 +16,11 @@ class Parser:
 
     Text that cannot be the beginning of a call is out at once, and what turns out to be none is
     content: but for marks and the blanks around them nothing is lost, however the text is cut.
-    After a mark any name is a call's; without one only those of tools are.
+    After a mark any name is a call's; without one only those of tools are.  said is text that
+    the answer continues: a call may have begun in it, but none of it is content of the answer.
     """
 
-    def __init__(self, format: Format, tools: Sequence[Mapping[str, Any]] = ()):
+    def __init__(self, format: Format, tools: Sequence[Mapping[str, Any]] = (), said: str = ""):
         self._format, self._tools = format, schemas(tools)
         marks = [mark for mark in (format.begins, *format.silent) if mark]
         self._marks = sorted(marks, key=len, reverse=True)
@@ -28,6 +29,8 @@ class Parser:
         self._beginnings = tuple({mark[:n] for mark in marks for n in range(1, len(mark))})
         self._source = Source()
         self._parts = self._answer()
+        self._said = len(said)              # characters that are not the answer's
+        self.push(said)
 
     def push(self, text: str) -> list[Part]:
         """Returns what this piece completes."""
@@ -51,7 +54,16 @@ class Parser:
             if part is None:
                 break
             parts.append(part)
-        return [part for part in (*parts, "".join(content)) if part != ""]
+        return [part for part in map(self._new, (*parts, "".join(content))) if part != ""]
+
+    def _new(self, part: Part) -> Part:
+        """Takes off what was said before."""
+        if isinstance(part, Call):
+            self._said = 0
+            return part
+        old = min(self._said, len(part))
+        self._said -= old
+        return part[old:]
 
     def _answer(self) -> Generator[Part | None, None, None]:
         if self._format.bare:

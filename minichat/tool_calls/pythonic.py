@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import lark
 from .format import NAME, NAME_LENGTH, Call, Tools
 from .objects import Objects
 from .source import Malformed, Source, Steps
-from .values import value
+from .values import WORDS, value
 
 METHOD = ".call"        # of tools that are built into a model
 
@@ -38,6 +40,15 @@ class Pythonic:
         if name not in tools:
             name = name.removesuffix(METHOD)
         return Call(name, arguments)
+
+    def rules(self, names: Sequence[str]) -> str:
+        argument, part = lark.several("argument"), lark.several("part")
+        return "\n".join((
+            f'call: json | names "(" ({argument})? ")"',
+            f"json: {lark.of_json(self.objects.schema(names))}",
+            'argument: word "=" part',
+            f"""part: value | {lark.one_of([*WORDS])} | "'" quoted | "[" ({part})? "]" """,
+            r"quoted: /([^'\\\n]|\\[\\'nt])*'/"))
 
 
 KEY = re.compile(r"\w+")

@@ -1,9 +1,11 @@
 """Keys and values in tags: <function=f><parameter=k>1</parameter></function>."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import lark
 from .format import NAME, NAME_LENGTH, Call, Tools
 from .named import BETWEEN
 from .source import Source, Steps
@@ -40,3 +42,10 @@ class Tagged:
                 text = text.removeprefix("\n").removesuffix("\n")
             arguments[key] = typed(text, key, tools.get(name, {}))
         return Call(name, arguments)
+
+    def rules(self, names: Sequence[str]) -> str:
+        before = f"{lark.mark(self.key)} key {lark.mark(self.key_end)}"
+        rules = [f"call: names {lark.mark(self.name_end)} "
+                 f"({before} {'gap' if self.value else ''} text)*",
+                 lark.up_to("text", self.value_end)]
+        return "\n".join(rules + [lark.up_to("gap", self.value, "[^<>]{0,60}")] * bool(self.value))

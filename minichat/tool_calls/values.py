@@ -10,6 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
+from . import lark
 from .source import BLANKS, Malformed, Source, Steps
 
 DEPTH = 100             # no honest value comes near
@@ -30,6 +31,16 @@ class Style:
     """What is different from JSON."""
     quote: str = ""             # around strings in which nothing is escaped
     bare_keys: bool = False
+
+    def rules(self) -> tuple[str, ...]:
+        """Returns rules of a grammar, that of an object named dict."""
+        rules = (f'dict: "{{" ({lark.several("pair")})? "}}"', 'pair: key ":" part',
+                 f'part: dict | "[" ({lark.several("part")})? "]" | one')
+        if not self.quote:
+            return *rules, "one: value"
+        return (*rules, f"one: {lark.one_of([self.quote])} text | scalar",
+                "scalar: " + lark.of_json({"type": ["number", "boolean", "null"]}),
+                lark.up_to("text", self.quote))
 
 
 JSON = Style()

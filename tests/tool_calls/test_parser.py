@@ -29,6 +29,25 @@ def test_each_call_of_a_list_is_out_when_it_is_complete():
     assert parser.finish() == [', {"name": ']
 
 
+@pytest.mark.parametrize("name, said, text, parts", [
+    ("json_tags", 'So: <tool_call>\n{"name": "g", ', '"arguments": {}}\n</tool_call>', [G]),
+    ("json_tags", "So: <tool_", 'call>{"name": "g"}</tool_call> Done', [G, "Done"]),
+    ("json_tags", "So: <tool_", "box>", ["box>"]), ("json_tags", "So: ", "sun", ["sun"]),
+    ("json_tags", 'So: <tool_call>\n{"name": ', "sun", ["sun"]),
+    ("json_tags", '<tool_call>{"name": "g"}</tool_call>', " sun", ["sun"]),
+    ("bare", "So: ", '{"name": "g", "parameters": {}}', ['{"name": "g", "parameters": {}}']),
+    ("bare", '{"name": ', '"g", "parameters": {}}', [G]),
+    ("bare", '{"sky": ', '"blue"}', ['"blue"}'])])
+def test_what_was_said_before_is_no_content_but_may_begin_a_call(name, said, text, parts):
+    for pieces in ([text], text):
+        parser, found = Parser(FORMATS[name], TOOLS, said), []
+        for part in [part for piece in pieces for part in parser.push(piece)] + parser.finish():
+            if found and isinstance(part, str) and isinstance(found[-1], str):
+                part = found.pop() + part
+            found.append(part)
+        assert found == parts
+
+
 @pytest.mark.parametrize("name, text", [
     ("json_tags", "<tool_call>\nhm</tool_call>"), ("json_tags", "<tool_call>{}</tool_call>"),
     ("json_tags", '<tool_call>{"name": "f", "arguments": {a: 1}}</tool_call>'),
