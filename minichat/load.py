@@ -75,13 +75,14 @@ def tokenizer_of(checkpoint: Checkpoint, vocab_size: int) -> Tokenizer:
 
 
 def page_limit(native: _native.Model, weight_bytes: int, room: Room) -> int:
-    """Returns how many pages of the cache the memory that is left can hold."""
+    """Returns how many pages of the cache the memory that is left can hold, and be of use."""
+    context = native.architecture.max_position_embeddings
+    most: int = MAX_SEQUENCES * -(-context // _native.PAGE)
     if room.n_bytes is None:
-        return 1 << 30
+        return most
     left = room.n_bytes - weight_bytes - native.workspace_bytes(STEP_TOKENS, MAX_SEQUENCES)
     pages: int = int(left * CACHE_SHARE) // native.page_bytes
-    positions = min(room.positions, native.architecture.max_position_embeddings)
-    if pages < -(-positions // _native.PAGE):
+    if pages < -(-min(room.positions, context) // _native.PAGE):
         raise OutOfMemory(f"the cache: {room.n_bytes} bytes of memory are available, "
                           f"{weight_bytes} are the weights'; a smaller quantization leaves room")
-    return pages
+    return min(pages, most)

@@ -120,6 +120,14 @@ def test_memory_of_the_system_counts_what_models_may_yet_take(folders, whole, mo
     assert there() == ["b"]
 
 
+def test_a_cache_is_never_more_than_can_be_used(folders, monkeypatch):
+    """Of large memory a small model leaves the most to others."""
+    monkeypatch.setattr(memory, "available", lambda: 1 << 33)
+    say(folders["a"])
+    _, most = api_module._residency._residents[folders["a"].resolve(), "q4"].model.memory()
+    assert most < 1 << 28
+
+
 def test_many_at_once_share_what_there_is(folders, whole, monkeypatch):
     monkeypatch.setenv("MINICHAT_MEMORY", str(whole))
     failed = []
@@ -189,6 +197,8 @@ def interrupted(after):
         signal.signal(signal.SIGALRM, before)
 
 
+# One that comes in a destructor is lost.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_wherever_it_comes_leaves_nothing_that_others_wait_for():
     residency, random = api_module.Residency(), Random(5)
 
