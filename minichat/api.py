@@ -171,7 +171,7 @@ class AsyncChatStream:
     async def __anext__(self) -> Chunk:
         if self._over:
             raise StopAsyncIteration
-        chunk = None
+        chunk: Chunk | None = None
         try:
             chunk = await self._thread.awaited(partial(next, self._stream, None))
         finally:
