@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, TypedDict, Unpack, overload
@@ -11,7 +12,7 @@ from .answer import Prompt, answer
 from .chunks import Chunk, Clock
 from .constrain import Constraint, Thinking, Vocabulary
 from .engine import STEP_TOKENS, Engine, Run
-from .errors import RequestError
+from .errors import MinichatError, RequestError
 from .families.spec import Family
 from .fit import fit
 from .grammars import grammar, or_calls
@@ -241,6 +242,7 @@ class ChatStream(Iterator[Chunk]):
     def __init__(self, made: Iterator[Chunk], run: Run | None = None,
                  on_close: Callable[[], None] | None = None):
         self._chunks, self._run = made, run
+        self._reading = threading.Lock()
         self._on_close = [] if on_close is None else [on_close]
 
     @classmethod
@@ -249,11 +251,15 @@ class ChatStream(Iterator[Chunk]):
         return cls(iter([only])) if stream else only
 
     def __next__(self) -> Chunk:
+        if not self._reading.acquire(blocking=False):
+            raise MinichatError("stream: another thread reads it; let one thread read a stream")
         try:
             return next(self._chunks)
         except BaseException:           # StopIteration among them
             self.close()
             raise
+        finally:
+            self._reading.release()
 
     def __enter__(self) -> ChatStream:
         return self

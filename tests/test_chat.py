@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 import minichat
-from minichat import MinichatWarning, ModelNotFound, RequestError
+from minichat import MinichatError, MinichatWarning, ModelNotFound, RequestError
 from minichat import api as api_module
 
 from .random_model import TINY, write
@@ -309,3 +309,22 @@ def test_a_continued_text_keeps_its_blank(models):
                              options={"num_predict": 4, "temperature": 0}).message.content
 
     assert told("assistant") == " " + told("user") == " upon a time,"
+
+
+def test_a_second_thread_that_reads_is_told_so_and_ends_nothing(folder):
+    def chunks():
+        yield "first"
+        inside.set()
+        assert go_on.wait(10)
+        yield "last"
+
+    inside, go_on, read = threading.Event(), threading.Event(), []
+    stream = minichat.ChatStream(chunks())
+    reader = threading.Thread(target=lambda: read.extend(stream))
+    reader.start()
+    assert inside.wait(10)
+    with pytest.raises(MinichatError, match="another thread reads it"):
+        next(stream)
+    go_on.set()
+    reader.join()
+    assert read == ["first", "last"]
