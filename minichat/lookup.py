@@ -11,7 +11,7 @@ GRAM = 3                # ids that are looked up
 MOST = 3                # guessed at a time: kernels take four tokens together
 COST = .2               # of a guessed token, in steps of one
 CREDIT = .5             # steps that may be lost before any is won,
-TRICKLE = .01           # and for each token more
+TRICKLE = .005          # and for each token more
 CREDIT_MOST = 4.
 
 
