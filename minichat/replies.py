@@ -6,16 +6,16 @@ import functools
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
-from .chunks import Logprob
+from .chunks import Logprob, Record
 
 __all__ = ["ChatResponse", "ListResponse", "Message", "ModelDetails", "Options",
            "ProcessResponse", "ProgressResponse", "ShowResponse", "Tool"]
 
 
-class Reply(dict[str, Any]):
-    """A dict with attributes: None, and no key, for a field that was not given."""
+class Reply(Record):
+    """A record that can be changed: None, and no key, for a field that was not given."""
     _defaults: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls) -> None:
@@ -37,13 +37,6 @@ class Reply(dict[str, Any]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
-
-    if not TYPE_CHECKING:
-        def __getattr__(self, name: str) -> Any:
-            if name in type(self).__annotations__:
-                return self.get(name)
-            raise AttributeError(f"{type(self).__name__} has no {name!r}; "
-                                 f"it has {', '.join(type(self).__annotations__)}")
 
     def model_dump(self, *, exclude_none: bool = False) -> dict[str, Any]:
         """Returns plain dicts, with None for what was not given unless exclude_none."""
