@@ -24,7 +24,7 @@ class Prompt:
     said: str                           # content that the answer continues
     thinking: tuple[str, str] | None    # tags around it; None: there is none
     inside_thinking: bool
-    may_think: bool                     # or the answer is content from its beginning
+    may_think: bool                     # under a format: or it holds from the beginning on
     calls: Format | None                # how tools are called; None: there are none
     marks: tuple[str, ...]              # special tokens that belong to the text
     dropped_messages: int

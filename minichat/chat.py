@@ -171,8 +171,10 @@ class Model:
             tags = None                     # which come before any content
         may_think = tags is not None and request.think is not False and (
             not text.rstrip().endswith(tags[1])             # ended already
-            # A template that writes something else to make it think does not do so now.
-            and (request.think is not None or render(messages, True) == text))
+            # A template that writes something else to make it think does not do so now; that
+            # costs a rendering, and only a format wants to know.
+            and (request.think is not None or request.format is not None
+                 and render(messages, True) == text))
         kept = calls.kept(self.tokenizer.special_names()) if calls else ()
         return Prompt(ids, said, tags, inside, may_think, calls, (*(tags or ()), *kept), dropped)
 
