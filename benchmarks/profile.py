@@ -9,13 +9,13 @@ from math import prod
 import numpy as np
 
 import minichat
-from benchmarks import limits
 from benchmarks.harness import machine
+from benchmarks.race import limits_now
+from benchmarks.report import BITS
 from minichat import _native
 from minichat.engine import STEP_TOKENS
 from minichat.families.spec import shapes
 
-BITS = {"q4": 4.25, "q8": 8.125, "bf16": 16, "f32": 32}
 MATRICES = {"qkv": "qkv", "out": "attn_out", "up": ("gate_up", "up"), "down": "down"}
 
 
@@ -41,7 +41,7 @@ def work(architecture, quantization, tokens, depth, steps, stage):
         return steps * n_bytes, steps * tokens * operations
     n = weights(architecture, stage)
     rows = 1 if stage == "head" else tokens
-    return steps * n * BITS[quantization] / 8, steps * rows * 2 * n
+    return steps * n * BITS["minichat"][quantization] / 8, steps * rows * 2 * n
 
 
 class Bench:
@@ -91,15 +91,13 @@ def table(name, stages, amounts, tokens, read, int8):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("--quantization", default="q4", choices=BITS)
+    parser.add_argument("--quantization", default="q4", choices=BITS["minichat"])
     parser.add_argument("--threads", type=int, default=machine()["cores"])
     parser.add_argument("--prefill", type=int, default=512)
     parser.add_argument("--depth", type=int, default=32, help="tokens before both")
     parser.add_argument("--decode", type=int, default=32)
     args = parser.parse_args()
-    read = limits.read_gb_s(args.threads)
-    int8 = max(limits.gops(limit, args.threads) for name, limit in limits.operations().items()
-               if name.startswith("int8"))
+    read, int8 = limits_now(args.threads).values()
     print(f"{machine()['cpu']}, {args.threads} threads: {read:.1f} GB/s read, {int8:.0f} GOPS int8")
     with minichat.load(args.folder, quantization=args.quantization) as model:
         architecture = model.engine.model.architecture

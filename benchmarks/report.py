@@ -8,7 +8,8 @@ from math import prod
 
 from benchmarks.shapes import CONFIGS, tensors
 
-BITS = {"minichat": {"q4": 4.25, "q8": 8.125}, "llama.cpp": {"q4": 4.5, "q8": 8.5}}
+BITS = {"minichat": {"q4": 4.25, "q8": 8.125, "bf16": 16, "f32": 32},
+        "llama.cpp": {"q4": 4.5, "q8": 8.5}}
 HEAD_BITS = {("llama.cpp", "q4"): 6.5625}       # where the head has a format of its own
 HEAD = "model.embed_tokens.weight"
 
