@@ -27,6 +27,7 @@ LONGEST = 768                           # tokens; longer dialogues are left out
 LENGTHS = (256, LONGEST)                # of the rows that dialogues are packed into
 ROWS = 4                                # a batch has a multiple of it
 SHARD = 8192                            # dialogues that one process makes at a time
+APART = 10                              # shards between two reads of one
 
 
 class Lesson(NamedTuple):
@@ -81,9 +82,13 @@ def texts(lesson: str, seed: int, count: int) -> list[str]:
     return [rendered(each) for each in made(lesson, seed, count)]
 
 
-def batches(lesson: Lesson, tokenizer_json: Path, shard: int,
-            passed: int) -> Iterator[tuple[int, int, Batch]]:
-    """Yields (shard, batch of it, Batch) without end, from a shard on, less those passed."""
+def batches(lesson: Lesson, tokenizer_json: Path, shard: int, passed: int,
+            reads: int = 1) -> Iterator[tuple[int, int, Batch]]:
+    """Yields (shard, batch of it, Batch) without end, from a shard on, less those passed.
+
+    Of several reads, the later ones are of shards that were first read some time ago.
+    """
+    old: deque[list[Batch]] = deque(maxlen=(reads - 1) * APART)
     workers = max(cpus.available() - 1, 1)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), os.nice, (10,))
     jobs: deque[Future[list[Batch]]] = deque()
@@ -92,9 +97,12 @@ def batches(lesson: Lesson, tokenizer_json: Path, shard: int,
             while len(jobs) < 2 * workers:
                 seed = lesson.seed * 1_000_000 + number + len(jobs)
                 jobs.append(pool.submit(made_batches, lesson, seed, str(tokenizer_json)))
-            for i, batch in enumerate(jobs.popleft().result()):
+            new = jobs.popleft().result()
+            again = [each for ago in range(APART, len(old) + 1, APART) for each in old[-ago]]
+            for i, batch in enumerate([*new, *again]):
                 if number > shard or i >= passed:
                     yield number, i, batch
+            old.append(new)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -26,7 +26,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """lr is of the orthogonal step; taller matrices step further, by the root of their ratio."""
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = .95,
+    def __init__(self, parameters: Iterable[Tensor], lr: Tensor, momentum: float = .95,
                  weight_decay: float = .01):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
@@ -41,10 +41,10 @@ class Muon(torch.optim.Optimizer):
                 gradients = [each.grad for each in several]
                 torch._foreach_lerp_(moments, gradients, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(gradients, moments, group["momentum"])
-                steps = orthogonal(torch.stack(ahead)).to(several[0].dtype).unbind()
+                steps = orthogonal(torch.stack(ahead)).to(several[0].dtype)
                 torch._foreach_mul_(several, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(several, steps,
-                                    alpha=-group["lr"] * max(1, rows / columns) ** .5)
+                torch._foreach_sub_(several, (steps * (
+                    group["lr"] * max(1, rows / columns) ** .5)).unbind())
 
     def moment(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]

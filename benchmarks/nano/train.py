@@ -6,17 +6,19 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from .corpus import ROWS, Batch, Lesson, batches
 from .model import Nano
 from .muon import Muon
+from .recorded import Recorded, updated
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 MUON_LR, ADAM_LR, WARMUP, DECAY = .02, .004, 50, .8
 PIECE_TOKENS = 16384                    # computed at a time on a CPU, or it takes 20 GB
+READS = 2 if DEVICE == "cuda" else 1    # of each dialogue: a GPU learns faster than they are made
 SAVE_SECONDS, LOG_STEPS = 300, 50
 
 
@@ -24,8 +26,10 @@ def optimizers(model: Nano) -> list[torch.optim.Optimizer]:
     named = dict(model.named_parameters())
     matrices = [each for name, each in named.items() if each.ndim == 2 and "embed" not in name]
     rest = [each for name, each in named.items() if each.ndim != 2 or "embed" in name]
-    return [Muon(matrices, MUON_LR),
-            torch.optim.AdamW(rest, ADAM_LR, betas=(.9, .98), weight_decay=0., fused=True)]
+    muon_lr, adam_lr = (torch.zeros((), device=DEVICE) for _ in range(2))
+    return [Muon(matrices, muon_lr),
+            torch.optim.AdamW(rest, adam_lr, betas=(.9, .98), weight_decay=0., fused=True,
+                              capturable=DEVICE == "cuda")]
 
 
 class Heap:
@@ -76,15 +80,13 @@ def train(folder: Path, lesson: Lesson, tokenizer_json: Path, pupil: Nano | None
         return model
     began = saved_at = time.monotonic()
     losses: list[Tensor] = []
+    learn = Recorded(model, both, lesson.batch_tokens) if DEVICE == "cuda" else Pieces(model, both)
     with (folder / "log.jsonl").open("a") as log:
-        for at, i, batch in batches(lesson, tokenizer_json, shard, passed):
+        for at, i, batch in batches(lesson, tokenizer_json, shard, passed, READS):
             for optimizer, rate in zip(both, (MUON_LR, ADAM_LR), strict=True):
-                optimizer.param_groups[0]["lr"] = rate * lesson.rate * share(step, lesson.steps)
-            losses.append(learn(model, batch))
-            nn.utils.clip_grad_norm_(model.parameters(), 1.)
-            for optimizer in both:
-                optimizer.step()
-                optimizer.zero_grad()
+                optimizer.param_groups[0]["lr"].fill_(rate * lesson.rate
+                                                      * share(step, lesson.steps))
+            losses.append(learn(batch))
             step += 1
             if step % LOG_STEPS == 0 or step == lesson.steps:
                 log.write(json.dumps({
@@ -101,27 +103,29 @@ def train(folder: Path, lesson: Lesson, tokenizer_json: Path, pupil: Nano | None
     raise AssertionError("batches end")
 
 
-def learn(model: Nano, batch: Batch) -> Tensor:
-    """Returns the mean loss of a batch and leaves its gradients."""
-    total = torch.zeros((), device=DEVICE)
-    rows, length = batch.ids.shape
-    if DEVICE == "cpu" and rows * length > PIECE_TOKENS:
-        rows = PIECE_TOKENS // length // ROWS * ROWS
-    for first in range(0, len(batch.ids), rows):
-        ids, owners = (torch.from_numpy(each[first:first + rows]).to(DEVICE)
-                       for each in (batch.ids, batch.owners))
-        mine = ((batch.learned >= first * length)
-                & (batch.learned < (first + rows) * length))
-        learned = torch.from_numpy(batch.learned[mine] - first * length).to(DEVICE)
-        targets = torch.from_numpy(batch.targets[mine]).to(DEVICE).long()
-        with torch.autocast(DEVICE, torch.bfloat16):
-            hidden = model(ids.int(), owners).flatten(0, 1)
-            logits = hidden.index_select(0, learned) @ model.model.embed_tokens.weight.T
-            loss = functional.cross_entropy(logits.float(), targets,
-                                            reduction="sum") / len(batch.targets)
-        loss.backward()
-        total += loss.detach()
-    return total
+class Pieces:
+    """A step on a CPU: a batch in pieces, whose gradients add up."""
+
+    def __init__(self, model: Nano, both: list[torch.optim.Optimizer]) -> None:
+        self.model, self.both = model, both
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Returns the mean loss of a batch before the step."""
+        count, length = batch.ids.shape
+        rows = max(PIECE_TOKENS // length // ROWS * ROWS, ROWS)
+        positions = torch.arange(length)[None]
+        losses = []
+        for first in range(0, count, rows):
+            ids, owners = (torch.from_numpy(each[first:first + rows]).int()
+                           for each in (batch.ids, batch.owners))
+            low, high = np.searchsorted(batch.learned, (first * length, (first + rows) * length))
+            losses.append(self.model.loss(
+                ids, positions, (owners[:, :, None] == owners[:, None, :]).tril()[:, None],
+                torch.from_numpy(batch.learned[low:high] - first * length),
+                torch.from_numpy(batch.targets[low:high]).long()) / len(batch.targets))
+            losses[-1].backward()
+        updated(self.model, self.both)
+        return torch.stack(losses).detach().sum()
 
 
 def save(path: Path, model: Nano, both: list[torch.optim.Optimizer], **at: int) -> None:

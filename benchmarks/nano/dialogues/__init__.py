@@ -13,25 +13,15 @@ __all__ = ["LESSONS", "Dialogue", "dialogue"]
 LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
     "echo": {echo.dialogue: 1.},
     "world": {
-        questions.dialogue: .28,
+        questions.dialogue: .22,
         questions.unknown: .05,
-        memory.dialogue: .13,
+        memory.dialogue: .12,
         notes.dialogue: .08,
-        roles.dialogue: .09,
-        tools.dialogue: .16,
-        objects.dialogue: .19,
-        sums.dialogue: .06,
+        roles.dialogue: .08,
+        tools.dialogue: .18,
+        objects.dialogue: .18,
+        sums.dialogue: .07,
         echo.dialogue: .02,
-    },
-    "practice": {
-        questions.dialogue: .14,
-        questions.unknown: .03,
-        memory.dialogue: .14,
-        notes.dialogue: .1,
-        roles.dialogue: .07,
-        tools.dialogue: .24,
-        objects.dialogue: .22,
-        sums.dialogue: .06,
     },
 }
 
