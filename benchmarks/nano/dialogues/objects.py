@@ -1,231 +1,32 @@
-"""Dialogues in which the assistant turns a sentence into JSON of a schema.
-
-The domains, their properties and clauses are in world/domains.toml; beside them there are
-objects made on the fly of a noun and of names of properties.
-"""
+"""Dialogues in which the assistant turns a sentence into JSON of a schema."""
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from .. import words
+from . import joint
 from .dialogue import Dialogue, assistant, system, user
-from .facts import load
+from .domains import (
+    ARTICLE,
+    ARTICLES,
+    DOMAINS,
+    LISTS,
+    PHRASES,
+    Domain,
+    Field,
+    Property,
+    clause,
+    field,
+    listed,
+    made_domain,
+    shown,
+    value,
+)
 
-WORLD = load("objects")
-LISTS = {kind: [one.strip().replace("-", " ")
-                for one in (text.split(",") if "," in text else text.split())]
-         for kind, text in WORLD["lists"].items()}
-ARTICLES = ("The", "A", "Our", "This", "My", "Today's")
-SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
-ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!uni|use|usu|eu|one|Uni|Eu|One)")
-NEVER = set(WORLD["never"].split())
-PHRASES = {name: text.splitlines() for name, text in WORLD["phrases"].items()}
 TALK = [line.split(" | ") for line in PHRASES["talk"]]
-
-
-@dataclass(frozen=True)
-class Property:
-    """Names that mean the same, the kind of value, and clauses (those for false apart)."""
-    names: list[str]
-    kind: str
-    clauses: list[str]
-    negative: list[str]
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Pronouns, and properties of which the first is the subject."""
-    pronouns: list[str]
-    properties: list[Property]
-
-
-@dataclass
-class Field:
-    """A property as one dialogue uses it: its name, schema and perhaps its choices."""
-    property: Property
-    name: str
-    schema: dict[str, Any]
-    choices: list[str]
-
-
-def parsed(text: str) -> Domain:
-    """A domain of domains.toml."""
-    first, *lines = text.strip().splitlines()
-    properties = []
-    for line in lines:
-        names, kind, *clauses = line.split(" = ")
-        both = [[one.strip() if one.strip() != "," else one for one in part.split(" | ")]
-                for part in clauses]
-        properties.append(Property(names.split(", "), kind.strip(), both[0],
-                                   both[1] if len(both) > 1 else []))
-    return Domain(first.split("/"), properties)
-
-
-DOMAINS = [parsed(text) for text in load("domains")["domains"].values()]
-
-
-def person(random: Random) -> str:
-    while (one := words.name(random)) in NEVER:
-        pass
-    return one
-
-
-def town(random: Random) -> str:
-    while (one := words.city(random)) in NEVER:
-        pass
-    return one
-
-
-def surname(random: Random) -> str:
-    while (one := words.invented(random, 2).capitalize()) in NEVER:
-        pass
-    return one
-
-
-def price(random: Random) -> float | int:
-    amount = round(words.price(random, random.choice([20, 90, 400])), 2)
-    return int(amount) if amount == int(amount) or random.random() < .3 else amount
-
-
-def decimal(random: Random, low: int, high: int) -> float | int:
-    whole = words.number(random, low, high)
-    return whole if random.random() < .4 else whole + random.randint(1, 9) / 10
-
-
-def title(random: Random) -> str:
-    style = random.random()
-    if style < .6:
-        return f"The {random.choice(LISTS['adjective'])} {random.choice(LISTS['noun'])}"
-    if style < .8:
-        return f"{random.choice(LISTS['noun'])} of {surname(random)}"
-    return f"{random.choice(LISTS['adjective'])} {surname(random)}"
-
-
-def team(random: Random) -> str:
-    """Names of teams, shops, hotels and boats."""
-    style = random.random()
-    if style < .5:
-        return f"{random.choice(LISTS['adjective'])} {random.choice(LISTS['noun'])}"
-    return surname(random) if style < .8 else f"{surname(random)} {random.choice(LISTS['noun'])}"
-
-
-def value(kind: str, random: Random) -> Any:
-    """A value of a kind: a list of objects.toml, or one that is made here."""
-    kind, *more = kind.split()
-    match kind:
-        case "bool":
-            return random.random() < .5
-        case "int":
-            low, high = (int(one) for one in more)
-            if high > 2000 and low < 1000 and random.random() < .7:
-                high = random.choice([100, 1000, high])
-            return words.number(random, low, max(low + 9, high))
-        case "decimal":
-            return decimal(random, int(more[0]), int(more[1]))
-        case "enum":
-            return random.choice(more)
-        case "many":
-            return random.sample(LISTS[more[0]], random.choice([2, 2, 3, 3, 4]))
-        case "names":
-            return [*dict.fromkeys(person(random) for _ in range(random.choice([2, 3, 4])))]
-        case "date":
-            month, day = random.choice(LISTS["month"]), words.number(random, 1, 31)
-            return random.choice([f"{month} {day}", f"{day} {month}"])
-        case "time":
-            if random.random() < .25:
-                return f"{words.number(random, 1, 12)} {random.choice(['am', 'pm'])}"
-            return f"{words.number(random, 6, 23)}:{words.number(random, 0, 59):02}"
-        case "code":
-            letter = random.choice("ABCDEFGHKLMNPRST")
-            return f"{letter}{words.number(random, 1, random.choice([9, 99, 999]))}"
-        case "email":
-            return f"{surname(random).lower()}@{words.invented(random)}.com"
-        case "street":
-            return f"{surname(random)} {random.choice(['Street', 'Road', 'Lane', 'Square'])}"
-        case "word":
-            return words.invented(random)
-    made = {"name": person, "city": town, "surname": surname, "price": price, "title": title,
-            "team": team}
-    if kind in made:
-        return made[kind](random)
-    if kind == "fullname":
-        return f"{person(random)} {surname(random)}"
-    if kind in ("job", "hobby", "food", "dish", "thing", "brand", "plant", "topic") \
-            and random.random() < .12:
-        return words.invented(random).capitalize() if kind == "brand" else words.invented(random)
-    return random.choice(LISTS[kind])
-
-
-def listed(items: list[str]) -> str:
-    """Such as "a, b and c"."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def shown(one: Any, random: Random) -> str:
-    """A value as it stands in a sentence."""
-    if isinstance(one, bool):
-        return "yes" if one else "no"
-    if isinstance(one, list):
-        return listed(one)
-    if isinstance(one, int) and one <= 12 and random.random() < .15:
-        return SMALL[one]
-    return str(one)
-
-
-def made_domain(random: Random) -> Domain:
-    """An object with properties that nobody would guess."""
-    thing = words.invented(random) if random.random() < .3 else random.choice(LISTS["object"])
-    names = random.sample(LISTS["property"], 6)
-    names = [words.invented(random) if random.random() < .25 else one for one in names]
-    properties = [Property(["object", "item", "thing"], "word",
-                           [f"The {thing} {{}}", f"{thing.capitalize()} {{}}",
-                            f"The {thing} named {{}}"], [])]
-    for name in dict.fromkeys(names):
-        kind = random.choice(["int 1 99", "int 1 999", "word", "word", "name", "city", "color",
-                              "decimal 1 90", "code", "material", "thing", "day"])
-        clauses = [text.replace("{p}", name) for text in PHRASES["made_clauses"]]
-        properties.append(Property([name], kind, clauses, []))
-    return Domain(["It"], properties)
-
-
-def field(one: Property, random: Random) -> Field:
-    """A property with one of its names and its schema."""
-    name = one.names[0] if random.random() < .4 else random.choice(one.names)
-    if "_" in name and random.random() < .15:
-        head, *tail = name.split("_")
-        name = head + "".join(part.capitalize() for part in tail)
-    kind, *more = one.kind.split()
-    choices: list[str] = []
-    schema: dict[str, Any] = {"type": "string"}
-    if kind == "bool":
-        schema = {"type": "boolean"}
-    elif kind in ("price", "decimal") or kind == "int" and random.random() < .06:
-        schema = {"type": "number"}
-    elif kind == "int":
-        schema = {"type": "integer"}
-    elif kind in ("many", "names"):
-        schema = {"type": "array", "items": {"type": "string"}}
-    elif kind == "enum" or kind in LISTS and random.random() < .2:
-        choices = random.sample(more or LISTS[kind], random.choice([2, 3, 3, 4]))
-        schema = {"type": "string", "enum": choices}
-    return Field(one, name, schema, choices)
-
-
-def clause(one: Property, drawn: Any, forms: str, random: Random) -> tuple[str, str]:
-    """A clause with the value, and its form: predicate, bit, lead, whole or opening."""
-    clauses = one.negative if drawn is False else one.clauses
-    texts: dict[str, list[str]] = {"p": [], "b": [], "l": [], "w": [], "o": []}
-    for text in clauses:
-        form = "o" if "{n}" in text else "b" if text.startswith(", ") else \
-            "l" if text.endswith(",") else "w" if text.endswith(".") else "p"
-        texts[form].append(text)
-    fits = [(text, form) for form in forms for text in texts[form]]
-    text, form = random.choice(fits)
-    return text.replace("{}", shown(drawn, random)), form
 
 
 def labelled(facts: list[tuple[Property, Any]], random: Random) -> str:
@@ -294,11 +95,8 @@ def told(domain: Domain, facts: list[tuple[Property, Any]], random: Random) -> s
 
 def drawn_facts(domain: Domain, fields: list[Field], random: Random) -> tuple[str, dict[str, Any]]:
     """A text that has the fields and more, and the object of the fields."""
-    values: dict[str, Any] = {}
-    facts = {}
-    for one in fields:
-        drawn = random.choice(one.choices) if one.choices else value(one.property.kind, random)
-        values[one.name] = facts[one.property.names[0]] = drawn
+    facts = {one.property.names[0]: one.drawn(random) for one in fields}
+    values = {one.name: facts[one.property.names[0]] for one in fields}
     wanted = [one.property for one in fields if one.property is not domain.properties[0]]
     others = [one for one in domain.properties[1:] if one not in wanted]
     rest = wanted + random.sample(others, min(len(others), random.choice([0, 1, 1, 2, 2, 3])))
@@ -313,8 +111,7 @@ def drawn_facts(domain: Domain, fields: list[Field], random: Random) -> tuple[st
 
 def made_facts(thing: str, fields: list[Field], random: Random) -> tuple[str, dict[str, Any]]:
     """A plain sentence: The lamp has age 3 and speed 7."""
-    values = {one.name: random.choice(one.choices) if one.choices
-              else value(one.property.kind, random) for one in fields}
+    values = {one.name: one.drawn(random) for one in fields}
     facts = [(one.name.replace("_", " "), shown(values[one.name], random)) for one in fields]
     for _ in range(random.choice([0, 0, 1, 2])):
         extra = random.choice(LISTS["property"])
@@ -364,14 +161,17 @@ def request(fields: list[Field], text: str, random: Random) -> list[dict[str, An
 
 def dialogue(random: Random) -> Dialogue:
     """A text and a schema; sometimes a second text, sometimes small talk before."""
-    synthetic, think = random.random() < .22, random.random() < .06
-    domain = made_domain(random) if synthetic else random.choice(DOMAINS)
-    plain = synthetic and random.random() < .5
-    start = 1 if plain or synthetic and random.random() < .5 else 0
+    kind, think = random.random(), random.random() < .06
+    name = random.choice(list(DOMAINS))
+    domain = DOMAINS[name] if kind > .2 else made_domain(random)
+    together, plain = kind > .6, kind < .1
+    start = 1 if plain or kind <= .2 and random.random() < .5 else 0
     offered = domain.properties[start:]
+    if together:
+        offered = joint.told(name, random)
     chosen = random.sample(offered, min(random.choice([1, 2, 2, 3, 3, 4]), len(offered)))
     first = domain.properties[0]
-    if not synthetic and first not in chosen and random.random() < .4:
+    if .2 < kind < .6 and first not in chosen and random.random() < .4:
         chosen[-1] = first
     if random.random() < .4:
         chosen.sort(key=domain.properties.index)
@@ -381,7 +181,11 @@ def dialogue(random: Random) -> Dialogue:
     thing = words.invented(random) if random.random() < .2 else random.choice(LISTS["object"])
 
     def pair() -> tuple[str, dict[str, Any]]:
-        return made_facts(thing, fields, random) if plain else drawn_facts(domain, fields, random)
+        if plain:
+            return made_facts(thing, fields, random)
+        if together and (found := joint.facts(name, fields, random)):
+            return found
+        return drawn_facts(domain, fields, random)
 
     def answer(content: str, thinking: str) -> dict[str, Any]:
         return assistant(content, **({"thinking": thinking} if think else {}))

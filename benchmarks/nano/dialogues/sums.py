@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.nano import words
-from benchmarks.nano.dialogues.dialogue import Dialogue, assistant, user
-from benchmarks.nano.dialogues.facts import load
-from benchmarks.nano.dialogues.objects import person
+from .. import words
+from .dialogue import Dialogue, assistant, user
+from .domains import person
+from .facts import load
 
 WORLD = load("sums")
 WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
