@@ -125,6 +125,8 @@ cdef class Kernels:
         panel1 = mc_panels(n) if panel1 < 0 else panel1
         if packed.shape[0] != <Py_ssize_t>(mc_panels(n) * mc_panel_bytes(w.format, k)):
             raise ValueError(f"packed: {packed.shape[0]} bytes are no {format} matrix {(n, k)}")
+        if <uintptr_t>w.data % 64:
+            raise ValueError("packed: must start on a multiple of 64 bytes")
         if not 0 <= panel0 <= panel1 <= mc_panels(n) or stride < <size_t>panel1 * MC_TILE_ROWS:
             raise ValueError(f"bad panels {panel0}:{panel1} of out {(m, stride)}")
         if format in ("q4", "q8"):

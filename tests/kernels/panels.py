@@ -2,6 +2,8 @@
 import ml_dtypes
 import numpy as np
 
+from minichat import _native
+
 BOOK = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
 STEPS = [BOOK,
          [-97, -79, -63, -49, -37, -27, -17, -8, 1, 10, 19, 29, 40, 52, 68, 86],
@@ -42,7 +44,10 @@ def random_packed(rng, format, n, k):
                 panels.append(rng.integers(0, 256, 16 * size, np.uint8))
             else:
                 panels.append(rng.integers(0, 256, 96 + 8 * size, np.uint8))
-    return np.concatenate(panels)
+    joined = np.concatenate(panels)
+    packed = _native.aligned(joined.size)
+    packed[:] = joined
+    return packed
 
 
 def unpack(packed, format, n, k):
