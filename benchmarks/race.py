@@ -14,6 +14,7 @@ from benchmarks import limits, report
 from benchmarks.harness import interleave, machine, results
 from benchmarks.shapes import CONFIGS
 
+LEAST = 32          # tokens before decoding, at least
 PEER_TYPES = {"q4": "q4_0", "q8": "q8_0"}
 
 
@@ -29,8 +30,10 @@ def ours(folder, quantization, threads, args):
     common = [folder, "--quantization", quantization, "--threads", str(threads), "--rounds", "1"]
     prefill, decode = (results([sys.executable, "-m", f"benchmarks.pipeline.{bench}", *common,
                                 *map(str, sizes)], threads)[0]
-                       for bench, sizes in (("bench_prefill", ["--tokens", args.prefill]),
-                                            ("bench_decode", ["--tokens", args.decode])))
+                       for bench, sizes in (
+                           ("bench_prefill", ["--tokens", args.prefill, "--depth", args.depth]),
+                           ("bench_decode", ["--tokens", args.decode,
+                                             "--depth", max(args.depth, LEAST)])))
     return {"prefill tokens/s": prefill["tokens/s"], "decode tokens/s": decode["tokens/s"]}
 
 
@@ -39,7 +42,7 @@ def llama_cpp(file, threads, args):
     python, _ = args.peer
     runs = results([python, "-m", "benchmarks.peers.llama_cpp", file, "--threads", str(threads),
                     "--prefill", str(args.prefill), "--decode", str(args.decode),
-                    "--depth", "32"], threads)
+                    "--depth", str(args.depth)], threads)
     return {unit: max(run[unit] for run in runs)
             for unit in ("prefill tokens/s", "decode tokens/s")}
 
@@ -55,8 +58,9 @@ def race(shape, quantization, threads, args):
         file = Path(args.peer[1], f"{shape}-{PEER_TYPES[quantization]}.gguf").resolve()
         contestants["llama.cpp"] = lambda: llama_cpp(file, threads, args)
     medians = interleave(contestants, args.rounds)
-    return [{"name": f"{shape}/{quantization}/{threads}T", "contestant": contestant,
-             "shape": shape, "quantization": quantization, "threads": threads, **figures, **facts}
+    name = f"{shape}/{quantization}/{threads}T" + (f"/@{args.depth}" if args.depth else "")
+    return [{"name": name, "contestant": contestant, "shape": shape, "quantization": quantization,
+             "threads": threads, "depth": args.depth, **figures, **facts}
             for contestant, figures in medians.items()]
 
 
@@ -69,6 +73,7 @@ def main():
     parser.add_argument("--threads", nargs="+", type=int, default=[1, machine()["cores"]])
     parser.add_argument("--prefill", type=int, default=512)
     parser.add_argument("--decode", type=int, default=64)
+    parser.add_argument("--depth", type=int, default=0, help="tokens before both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("-o", type=Path, metavar="TABLE.md")
     args = parser.parse_args()

@@ -1,7 +1,8 @@
 """python -m benchmarks.report results.jsonl: a Markdown table of what benchmarks.race measured.
 
-A share is of the machine's limit in the same minutes: decoding reads every weight once a token,
-prefill makes two operations of every weight but the output head's for each token."""
+A share is of the machine's limit in the same minutes: decoding reads every weight and all keys
+and values once a token, prefill makes two operations of every weight but the output head's for
+each token."""
 import json
 import sys
 from math import prod
@@ -21,18 +22,21 @@ def weights(shape):
     return sum(prod(size) for size in shapes.values() if len(size) == 2), head
 
 
-def token_gb(contestant, shape, quantization):
-    """GB of weights that one decoded token reads."""
+def token_gb(contestant, shape, quantization, depth):
+    """GB that one token decoded after depth others reads: weights, and a cache in halves."""
     layers, head = weights(shape)
     bits = BITS[contestant][quantization]
-    return (layers * bits + head * HEAD_BITS.get((contestant, quantization), bits)) / 8e9
+    config = CONFIGS[shape]
+    cached = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * config["head_dim"]
+    return (layers * bits + head * HEAD_BITS.get((contestant, quantization), bits)
+            + cached * depth * 16) / 8e9
 
 
 def shares(result, limit):
     """Shares of the machine's operations in prefill, and of its bandwidth in decoding."""
     layers, _ = weights(result["shape"])
     prefill = 2 * layers * result["prefill tokens/s"] / 1e9 / limit["int8 GOPS"]
-    gb = token_gb(result["contestant"], result["shape"], result["quantization"])
+    gb = token_gb(*(result[name] for name in ("contestant", "shape", "quantization", "depth")))
     return prefill, gb * result["decode tokens/s"] / limit["read GB/s"]
 
 

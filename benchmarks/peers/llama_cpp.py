@@ -10,6 +10,7 @@ import time
 import llama_cpp as ll
 import numpy as np
 
+LEAST = 32          # tokens in the cache before decoding, at least
 QUIET = ll.llama_log_callback(lambda level, text, data: None)
 
 
@@ -39,23 +40,27 @@ def decode(context, ids):
 
 
 def measure(context, rng, vocabulary, prefill, decode_tokens, depth):
-    """Returns tokens/s of a prefill, and of decoding after depth tokens."""
+    """Returns tokens/s of a prefill after depth tokens, and of decoding after at least LEAST."""
     def some(n):
         return rng.integers(0, vocabulary, n).tolist()
 
     def restart():
         ll.llama_memory_clear(ll.llama_get_memory(context), True)
 
-    decode(context, some(min(prefill, 64)))
-    restart()
+    def fill(n):
+        restart()
+        for at in range(0, n, 512):
+            decode(context, some(min(512, n - at)))
+
+    fill(max(depth, min(prefill, 64)))
+    if not depth:
+        restart()
     start = time.perf_counter()
     for at in range(0, prefill, 512):
         decode(context, some(min(512, prefill - at)))
     prefill_s = time.perf_counter() - start
 
-    restart()
-    for at in range(0, depth, 512):
-        decode(context, some(min(512, depth - at)))
+    fill(max(depth, LEAST))
     decode(context, some(1))
     start = time.perf_counter()
     for _ in range(decode_tokens):
@@ -69,14 +74,14 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--prefill", type=int, default=512)
     parser.add_argument("--decode", type=int, default=64)
-    parser.add_argument("--depth", type=int, default=16, help="tokens in the cache before decoding")
+    parser.add_argument("--depth", type=int, default=0, help="tokens in the cache before both")
     parser.add_argument("--flash", choices=["off", "on", "both"], default="both")
     args = parser.parse_args()
     start = time.perf_counter()
     model = open_model(args.file)
     load_s = time.perf_counter() - start
     vocabulary = ll.llama_vocab_n_tokens(ll.llama_model_get_vocab(model))
-    positions = max(args.prefill, args.depth + args.decode + 1)
+    positions = max(args.depth, LEAST) + max(args.prefill, args.decode + 1)
     for flash in {"off": [False], "on": [True], "both": [False, True]}[args.flash]:
         context = open_context(model, positions, args.threads, flash)
         prefill, decode_rate = measure(context, np.random.default_rng(0), vocabulary,
