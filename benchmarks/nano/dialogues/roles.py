@@ -42,8 +42,9 @@ class Role:
 
     def subject(self, everyday: bool) -> dict[str, Any]:
         """Something to ask; everyday: it may be a greeting and the like."""
-        if everyday and self.random.random() < .1:
-            return dict(self.random.choice(WORLD["fact"]))
+        roll = self.random.random()
+        if everyday and roll < .2:
+            return dict(self.random.choice(WORLD["greeting" if roll < .07 else "fact"]))
         return fact(self.random)
 
     def fill(self, template: str) -> str:
