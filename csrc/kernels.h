@@ -104,6 +104,17 @@ typedef enum mc_kv { MC_KV_F32, MC_KV_F16 } mc_kv;
 typedef void mc_kv_write(void *keys, void *values, int slot, const float *k, const float *v,
                          int head_dim, mc_kv kv);
 
+enum {
+    MC_SEGMENT = 4 * MC_PAGE,       /* positions whose sums begin anew */
+    MC_MAX_HEAD_DIM = 4096,         /* families/config.py lets no larger one pass */
+};
+
+/* Floats of what a row finds in one segment: m, l, and from the 16th on acc (head_dim). */
+static inline size_t mc_part_floats(int head_dim)
+{
+    return 16 + (size_t)(head_dim + 15) / 16 * 16;
+}
+
 /* Attention of one key head of one sequence: tokens x group query rows that share keys. */
 typedef struct mc_attention_args {
     float *out;             /* row (t, g) at out + t * out_stride + g * head_dim */
@@ -116,16 +127,25 @@ typedef struct mc_attention_args {
     mc_kv kv;
     const char *const *pages;       /* page of positions [64 b, 64 b + 64) at pages[b] */
     size_t keys_offset, values_offset;      /* of this layer and head, in bytes from the page */
+    float *parts;           /* (tokens * group, segments, mc_part_floats), or NULL: none */
+    int segments, segment;  /* with parts: this call makes one segment's; or, with segment equal
+                             * to segments, out of them all */
 } mc_attention_args;
 
-/* Per row, at position p with first visible key j0, pages b = j0 / 64 ... p / 64 in order:
+/* Per row, at position p with first visible key j0, segments j0 / 256 ... p / 256 in order, in
+ * each its pages b in order:
  *     s[j] = (chain over head_dim of q and k[j]) * scale;  softcap * mc_tanh(s / softcap);
  *            -inf outside [j0, p]
  *     n = max(m, max s);  c = mc_exp(m - n);  p[j] = mc_exp(s[j] - n);  m = n
  *     l = fmaf(l, c, sum over 16 lanes of the 64 p)
  *     acc[d] = acc[d] * c, then acc[d] = fmaf(p[j], v[j][d], acc[d]) for the visible j in order
- * from m = -inf, l = 0, acc = 0; in the first page c is 0 (mc_exp(-inf)).
- * out[d] = acc[d] * (1.0f / l).  What lies at positions that no row sees does not matter. */
+ * from m = -inf, l = 0, acc = 0; in the first page c is 0 (mc_exp(-inf)).  The first segment is
+ * the sum M, L, out so far; each other is added to it:
+ *     n = max(M, m);  a = mc_exp(M - n);  c = mc_exp(m - n);  M = n
+ *     L = fmaf(l, c, L * a);  out[d] = fmaf(acc[d], c, out[d] * a)
+ * At last out[d] = out[d] * (1.0f / L).  So segments can be made apart from each other, by
+ * threads that have nothing else to do.  What lies at positions that no row sees does not
+ * matter. */
 typedef void mc_attention(const mc_attention_args *args);
 
 typedef struct mc_kernels {

@@ -145,12 +145,17 @@ void mc_residual(const mc_run *run, mc_team *team, const float *y, const float *
 
 static int max_of(int a, int b) { return a > b ? a : b; }
 
-/* The widest input and output of any product but the head's. */
-static void widths(const mc_model *model, size_t *width, int *blocks)
+/* The widest input and output of any product but the head's, and the floats of a part of all
+ * heads. */
+static void widths(const mc_model *model, size_t *width, int *blocks, size_t *part)
 {
     int k = model->hidden_size, n = model->hidden_size;
+    *part = 0;
     for (int i = 0; i < model->n_layers; i++) {
         const mc_layer *layer = &model->layers[i];
+        const size_t floats = (size_t)layer->attention.heads
+                              * mc_part_floats(layer->attention.head_dim);
+        *part = floats > *part ? floats : *part;
         k = max_of(k, max_of(layer->attention.out.k, layer->mlp.down.k));
         n = max_of(n, max_of(layer->attention.qkv.n, layer->mlp.up.n));
     }
@@ -170,12 +175,12 @@ static size_t lay_out(mc_workspace *ws, char *memory, const mc_model *model, int
                       int max_logits)
 {
     const size_t tokens = (size_t)max_tokens, rows = (size_t)max_of(max_tokens, max_logits);
-    size_t used = 0, angles = 0;
+    size_t used = 0, angles = 0, part;
     int blocks;
 
     ws->max_tokens = max_tokens;
     ws->max_logits = max_logits;
-    widths(model, &ws->width, &blocks);
+    widths(model, &ws->width, &blocks, &part);
     ws->rope_offset = take(memory, &used, sizeof *ws->rope_offset * (size_t)(model->n_ropes + 1));
     for (int i = 0; i < model->n_ropes; i++) {
         if (memory)
@@ -192,6 +197,7 @@ static size_t lay_out(mc_workspace *ws, char *memory, const mc_model *model, int
     ws->q.sum = take(memory, &used, sizeof *ws->q.sum * rows * (size_t)blocks);
     ws->cos = take(memory, &used, sizeof *ws->cos * angles);
     ws->sin = take(memory, &used, sizeof *ws->sin * angles);
+    ws->parts = take(memory, &used, sizeof *ws->parts * MC_PARTS * part);
     ws->logits = take(memory, &used, sizeof *ws->logits * (size_t)max_logits
                       * (size_t)mc_panels(model->vocab_size) * MC_TILE_ROWS);
     return used;

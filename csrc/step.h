@@ -23,11 +23,15 @@ struct mc_workspace {
     mc_q8_rows q;               /* h in 8 bits; use mc_input */
     float *cos, *sin;           /* (n_ropes, max_tokens, pairs) of each rope table */
     size_t *rope_offset;        /* (n_ropes): of its table in cos and sin */
+    float *parts;               /* of attention by segments: MC_PARTS of all heads */
     float *logits;              /* (max_logits, vocabulary padded to a panel) */
     int *logit_rows;            /* (max_logits): the rows they are of */
     int measured;
     uint64_t stage_ns[MC_STAGES], since;
 };
+
+/* Tokens times the segments that they see, of which the workspace holds the parts. */
+enum { MC_PARTS = 512 };
 
 typedef struct mc_run {
     const mc_model *model;

@@ -310,6 +310,26 @@ def test_a_step_tells_how_long_its_stages_took(folder):
     assert not any(workspace.stages().values())
 
 
+def test_a_long_context_is_the_same_where_threads_share_a_head(tmp_path):
+    """Three heads of keys and values: on two threads or more their segments are shared out."""
+    folder = write(tmp_path / "model", TINY | {
+        "num_attention_heads": 6, "num_key_value_heads": 3, "max_position_embeddings": 1024})
+    prompt = np.random.default_rng(1).integers(0, VOCAB, 700).tolist()
+    for quantization in ("f32", "q4"):
+        model = native(folder, quantization)
+        want = logits(model, prompt)
+        for chunk, threads in ((1, 2), (5, 2), (3, 5), (16, 4), (100, 3)):
+            assert (logits(model, prompt, chunk=chunk, threads=threads) == want).all(), \
+                f"{quantization}, {threads} threads, {chunk} at a time"
+    checkpoint = Checkpoint.open(folder)
+    family = families.family(checkpoint.model_type)
+    architecture = family.architecture(checkpoint.config)
+    right = forward.logits(architecture, forward.load(checkpoint.tensors, family, architecture),
+                           np.array(prompt))
+    want = logits(native(folder, "f32"), prompt)
+    assert np.abs(want[-1] - right).max() <= 1e-4 * np.abs(right).max()
+
+
 @pytest.mark.parametrize("shape", [
     {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 64},
     {"num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 256},

@@ -61,63 +61,129 @@ static void prepare(const mc_run *run, int i, const mc_attention_block *block, i
                                 dim, model->kv);
 }
 
-/* Where a task begins: item, its first row, and what is left of the index inside it. */
-static int find(const mc_run *run, int *task, int per_chunk, int *first_row)
-{
-    *first_row = 0;
-    for (int n = 0;; n++) {
-        const int tokens = run->items[n].n_tokens;
-        const int tasks = (tokens + TASK_TOKENS - 1) / TASK_TOKENS * per_chunk;
-        if (*task < tasks)
-            return n;
-        *task -= tasks;
-        *first_row += tokens;
-    }
-}
-
 /* Whether what a task makes of a row can become the next input without the rest of the row. */
 static int whole_blocks(const mc_attention_block *block)
 {
     return block->heads / block->kv_heads * block->head_dim % MC_BLOCK_K == 0;
 }
 
-static void attend(const mc_run *run, const mc_attention_block *block, int task, int fresh)
+static int segments_of(const mc_item *item)
+{
+    return (item->position + item->n_tokens - 1) / MC_SEGMENT + 1;
+}
+
+/* Tasks of a head of an item: of segments, or of tokens. */
+static int tasks_of(const mc_item *item, int by_segments)
+{
+    return by_segments ? segments_of(item) : (item->n_tokens + TASK_TOKENS - 1) / TASK_TOKENS;
+}
+
+/* Whether heads are shared out by segments: where there are so few that some threads would stand
+ * still while others have one more of them. */
+static int few_heads(const mc_run *run, const mc_team *team, const mc_attention_block *block)
+{
+    const int threads = mc_team_size(team), tasks = run->n_items * block->kv_heads;
+    int parts = 0, segments = 0;
+
+    for (int n = 0; n < run->n_items; n++) {
+        if (run->items[n].n_tokens > TASK_TOKENS)
+            return 0;
+        segments += segments_of(&run->items[n]);
+        parts += segments_of(&run->items[n]) * run->items[n].n_tokens;
+    }
+    return tasks % threads != 0 && tasks < 4 * threads && segments > run->n_items
+           && parts <= MC_PARTS;
+}
+
+/* A head of some tokens of an item. */
+typedef struct place {
+    int item, row;              /* row of the item's first token */
+    int head, index;            /* which of the item's tasks of this head */
+    size_t part;                /* where the item's parts of this head begin */
+} place;
+
+static place find(const mc_run *run, const mc_attention_block *block, int task, int by_segments)
+{
+    place at = { 0 };
+    for (;; at.item++) {
+        const mc_item *item = &run->items[at.item];
+        const int each = tasks_of(item, by_segments), tokens = item->n_tokens;
+        const size_t parts = (size_t)segments_of(item) * tokens
+                             * (block->heads / block->kv_heads);
+        if (task < each * block->kv_heads) {
+            at.head = task % block->kv_heads;
+            at.index = task / block->kv_heads;
+            at.part += at.head * parts;
+            return at;
+        }
+        task -= each * block->kv_heads;
+        at.row += tokens;
+        at.part += parts * block->kv_heads;
+    }
+}
+
+/* What the kernel is told of tokens from token on, at most TASK_TOKENS. */
+static mc_attention_args args_of(const mc_run *run, const mc_attention_block *block,
+                                 const place *at, int token)
 {
     const mc_model *model = run->model;
     const mc_workspace *ws = run->ws;
-    const int group = block->heads / block->kv_heads;
-    int row;
-    const mc_item *item = &run->items[find(run, &task, block->kv_heads, &row)];
-    const int head = task % block->kv_heads, token = task / block->kv_heads * TASK_TOKENS;
-    const int left = item->n_tokens - token;
+    const mc_item *item = &run->items[at->item];
+    const int group = block->heads / block->kv_heads, left = item->n_tokens - token;
     const size_t keys = mc_key_bytes(model, block), bytes = keys + mc_value_bytes(model, block);
-    const size_t first = (size_t)head * group * block->head_dim;
-    const mc_attention_args args = {
-        .out = mc_input_row(run, row + token, block->out.k) + first,
-        .q = ws->y + (row + token) * ws->width + first,
+    const size_t first = (size_t)at->head * group * block->head_dim;
+    return (mc_attention_args){
+        .out = mc_input_row(run, at->row + token, block->out.k) + first,
+        .q = ws->y + (at->row + token) * ws->width + first,
         .out_stride = mc_input_stride(block->out.k), .q_stride = ws->width,
         .tokens = left < TASK_TOKENS ? left : TASK_TOKENS, .group = group,
         .head_dim = block->head_dim, .position = item->position + token, .window = block->window,
         .scale = block->scale, .softcap = block->softcap, .kv = model->kv, .pages = item->pages,
-        .keys_offset = block->cache_offset + head * bytes,
-        .values_offset = block->cache_offset + head * bytes + keys,
+        .keys_offset = block->cache_offset + at->head * bytes,
+        .values_offset = block->cache_offset + at->head * bytes + keys,
     };
-    if (fresh)
-        prepare(run, row, block, head, head + 1);
-    model->kernels.attention(&args);
+}
+
+/* The output of a head of some tokens is there. */
+static void done(const mc_run *run, const mc_attention_block *block, int row, int tokens, int head)
+{
+    const int width = block->heads / block->kv_heads * block->head_dim;
     if (whole_blocks(block))
-        for (int i = 0; i < args.tokens; i++)
-            mc_input_done(run, row + token + i, &block->out, (int)first,
-                          (int)first + group * block->head_dim);
+        for (int i = row; i < row + tokens; i++)
+            mc_input_done(run, i, &block->out, head * width, (head + 1) * width);
+}
+
+static void attend(const mc_run *run, const mc_attention_block *block, int task, int fresh)
+{
+    const place at = find(run, block, task, 0);
+    const int token = at.index * TASK_TOKENS;
+    const mc_attention_args args = args_of(run, block, &at, token);
+    if (fresh)
+        prepare(run, at.row, block, at.head, at.head + 1);
+    run->model->kernels.attention(&args);
+    done(run, block, at.row + token, args.tokens, at.head);
+}
+
+/* One segment of a head of an item, or with all of them made, its output. */
+static void attend_apart(const mc_run *run, const mc_attention_block *block, place at, int segment)
+{
+    mc_attention_args args = args_of(run, block, &at, 0);
+    args.parts = run->ws->parts + at.part * mc_part_floats(block->head_dim);
+    args.segments = segments_of(&run->items[at.item]);
+    args.segment = segment < 0 ? args.segments : segment;
+    run->model->kernels.attention(&args);
+    if (segment < 0)
+        done(run, block, at.row, args.tokens, at.head);
 }
 
 void mc_attention_forward(const mc_run *run, mc_team *team, const mc_attention_block *block)
 {
     const mc_workspace *ws = run->ws;
     const int chunk = mc_chunk(team, run->n_rows);
+    const int apart = few_heads(run, team, block);
     /* Where every item has one token, none waits for the keys of another row: a head's task
-     * prepares what it needs, and all threads have something to do. */
-    const int alone = run->n_rows == run->n_items && !block->norm_full;
+     * prepares what it needs. */
+    const int alone = !apart && run->n_rows == run->n_items && !block->norm_full;
     int begin, end, tasks = 0;
 
     mc_product(run, team, MC_STAGE_QKV, ws->y, ws->width, run->n_rows, &block->qkv);
@@ -129,10 +195,21 @@ void mc_attention_forward(const mc_run *run, mc_team *team, const mc_attention_b
     }
 
     for (int n = 0; n < run->n_items; n++)
-        tasks += (run->items[n].n_tokens + TASK_TOKENS - 1) / TASK_TOKENS * block->kv_heads;
+        tasks += tasks_of(&run->items[n], apart) * block->kv_heads;
     while (mc_next(team, tasks, 1, &begin, &end))
-        attend(run, block, begin, alone);
+        if (apart) {
+            const place at = find(run, block, begin, 1);
+            attend_apart(run, block, at, at.index);
+        } else {
+            attend(run, block, begin, alone);
+        }
     mc_stage_end(run, team, MC_STAGE_ATTEND);
+    if (apart) {
+        /* A task of tokens is a whole head here: no item has more than TASK_TOKENS. */
+        while (mc_next(team, run->n_items * block->kv_heads, 1, &begin, &end))
+            attend_apart(run, block, find(run, block, begin, 0), -1);
+        mc_stage_end(run, team, MC_STAGE_ATTEND);
+    }
 
     if (!whole_blocks(block)) {
         while (mc_next(team, run->n_rows, chunk, &begin, &end))

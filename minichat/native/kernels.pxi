@@ -28,6 +28,10 @@ cdef extern from "kernels.h" nogil:
         mc_kv kv
         const char *const *pages
         size_t keys_offset, values_offset
+        float *parts
+        int segments, segment
+    enum: MC_SEGMENT, MC_MAX_HEAD_DIM
+    size_t mc_part_floats(int head_dim) noexcept
     ctypedef void mc_matmul_q(float *out, size_t out_stride, const mc_q8_rows *x, int m,
                               const mc_matrix *w, int panel0, int panel1) noexcept nogil
     ctypedef void mc_matmul_f(float *out, size_t out_stride, const float *x, size_t x_stride, int m,
@@ -204,13 +208,17 @@ cdef class Kernels:
                   float[:, :, ::1] out,     # OUT (tokens, group, head_dim)
                   const float[:, :, ::1] q, # IN  (tokens, group, head_dim)
                   keys, values,             # IN  pages (pages, head_dim, 64), (pages, 64, padded)
-                  int position, int window=0, scale=None, float softcap=0.0, int repeat=1):
+                  int position, int window=0, scale=None, float softcap=0.0, int repeat=1,
+                  bint apart=False):      # apart: segment by segment, then all of them together
         """One key head; token t of q stands at position + t."""
         cdef mc_attention_args a
         cdef int i, pages = len(keys)
+        cdef float[::1] parts
         a.tokens, a.group, a.head_dim = q.shape[0], q.shape[1], q.shape[2]
         if out.shape[0] != a.tokens or out.shape[1] != a.group or out.shape[2] != a.head_dim:
             raise ValueError("out and q must have one shape")
+        if a.head_dim > MC_MAX_HEAD_DIM:
+            raise ValueError(f"head_dim {a.head_dim}: at most {MC_MAX_HEAD_DIM}")
         if position < 0 or position + a.tokens > pages * MC_PAGE or len(values) != pages:
             raise ValueError(f"positions to {position + a.tokens} in {pages} pages")
         for i in range(pages):
@@ -233,9 +241,16 @@ cdef class Kernels:
             a.pages = table
             a.keys_offset = 0
             a.values_offset = <size_t>(<uintptr_t>values[0].ctypes.data - <uintptr_t>base)
+            a.parts, a.segments, a.segment = NULL, 0, 0
+            if apart:
+                a.segments = (position + a.tokens - 1) // MC_SEGMENT + 1
+                parts = np.full(mc_part_floats(a.head_dim) * a.segments * a.tokens * a.group,
+                                np.nan, np.float32)
+                a.parts = &parts[0]
             with nogil:
                 for i in range(repeat):
-                    self.k.attention(&a)
+                    for a.segment in range(a.segments + 1):
+                        self.k.attention(&a)
         finally:
             mc_memory_free(<void *>table)
 

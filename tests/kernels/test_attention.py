@@ -13,6 +13,10 @@ SHAPES = [
     (1, 8, 256, 192, 65, 0), (2, 1, 130, 63, 0, 0), (5, 1, 64, 62, 3, 30), (7, 3, 24, 120, 1, 0),
     (64, 1, 16, 0, 0, 0), (65, 1, 16, 63, 0, 0), (130, 2, 32, 1, 0, 0), (130, 1, 8, 61, 70, 20),
     (100, 3, 17, 129, 128, 0), (49, 4, 64, 15, 16, 0),
+    # Borders of segments (256) on either side, windows across them, more heads than fit a block.
+    (1, 2, 64, 255, 0, 0), (1, 2, 64, 256, 0, 0), (1, 3, 80, 1100, 0, 20), (1, 1, 16, 900, 300, 0),
+    (90, 2, 32, 200, 0, 0), (3, 1, 64, 510, 0, 0), (140, 1, 8, 400, 150, 0),
+    (9, 7, 33, 508, 257, 0), (2, 5, 1030, 300, 0, 0),
 ]
 DTYPES = [np.float32, np.float16]
 
@@ -29,9 +33,9 @@ def cache(keys, values, dtype):
     return data[:, :split].reshape(k.shape), data[:, split:].reshape(pages, 64, padded)
 
 
-def attend(kernels, q, pages, position, window=0, softcap=0.0):
+def attend(kernels, q, pages, position, window=0, softcap=0.0, apart=False):
     out = fenced(np.full(q.shape, np.nan, np.float32))
-    kernels.attention(out, fenced(q), *pages, position, window, None, softcap)
+    kernels.attention(out, fenced(q), *pages, position, window, None, softcap, apart=apart)
     return out
 
 
@@ -73,6 +77,14 @@ def test_equals_ref(kernels, ref, shape, dtype):
     pages = cache(keys, values, dtype)
     for wide in (q, 40 * q):
         assert same(attend(kernels, wide, pages, *where), attend(ref, wide, pages, *where))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_segments_apart_make_the_same(kernels, ref, shape, dtype):
+    q, keys, values, where = case(shape, dtype)
+    pages = cache(keys, values, dtype)
+    assert same(attend(kernels, q, pages, *where, apart=True), attend(ref, q, pages, *where))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -59,9 +59,25 @@ static char *random_page(mc_attention_args *a, int b, sample from)
     return page;
 }
 
+/* The same in several calls, the segments in any order. */
+static void by_segments(const mc_kernels *kernels, mc_attention_args a)
+{
+    a.segments = (a.position + a.tokens - 1) / MC_SEGMENT + 1;
+    const size_t n = (size_t)a.tokens * a.group * a.segments * mc_part_floats(a.head_dim);
+    a.parts = random_floats(n, PLAIN);
+    const int first = random_int(0, a.segments - 1);
+    for (int i = 0; i < a.segments; i++) {
+        a.segment = (first + i) % a.segments;
+        kernels->attention(&a);
+    }
+    a.segment = a.segments;
+    kernels->attention(&a);
+    free(a.parts);
+}
+
 int attention(const mc_kernels *kernels)
 {
-    enum { MAX_PAGES = 5 };
+    enum { MAX_PAGES = 10 };
     mc_attention_args a = {
         .tokens = random_int(1, 9), .group = random_int(1, 9), .head_dim = random_int(1, 9) * 8,
         .position = random_int(0, MAX_PAGES * MC_PAGE - 10),
@@ -89,7 +105,10 @@ int attention(const mc_kernels *kernels)
     a.q = q;
 
     a.out = got;
-    kernels->attention(&a);
+    if (random_int(0, 1))
+        by_segments(kernels, a);
+    else
+        kernels->attention(&a);
     a.out = want;
     ref.attention(&a);
     const int ok = same("out", got, want, n_out);

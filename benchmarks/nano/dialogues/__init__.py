@@ -23,6 +23,16 @@ LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
         sums.dialogue: .07,
         echo.dialogue: .02,
     },
+    "practice": {
+        questions.dialogue: .12,
+        questions.unknown: .03,
+        memory.dialogue: .12,
+        notes.dialogue: .08,
+        roles.dialogue: .06,
+        tools.dialogue: .3,
+        objects.dialogue: .25,
+        sums.dialogue: .04,
+    },
 }
 
 

@@ -6,6 +6,7 @@ made on the fly of a verb, a noun and parameters.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -97,6 +98,41 @@ def styled(text: str, values: dict[str, Any], random: Random) -> str:
     return text
 
 
+class Renamed:
+    """New words in place of some that a tool's name and a request for it share, wherever they
+    stand: or the tools would soon be known by heart, and their list not be read."""
+
+    def __init__(self, name: str, request: str, random: Random) -> None:
+        parts = {part.lower() for part in re.findall(r"[A-Z]?[a-z]+", name) if len(part) > 3}
+        shared = sorted(parts & set(re.findall(r"[a-z]+", SLOT.sub(" ", request).lower())))
+        taken = random.sample(shared, min(len(shared), random.choice([1, 1, 2])))
+        self.words = {old: one_word(random) for old in taken}
+
+    def of(self, text: str) -> str:
+        """A name or a template with its new words; its slots stay."""
+        def word(found: re.Match[str]) -> str:
+            old = found[0]
+            if old[0] == "{":
+                return old
+            base = next((one for one in (old.lower(), old.lower().removesuffix("s"))
+                         if one in self.words), None)
+            if not base:
+                return old
+            new = self.words[base] + old[len(base):]
+            return new.capitalize() if old[0].isupper() else new
+        return re.sub(r"\{[^}]*\}|[A-Z]?[a-z]+", word, text)
+
+
+def one_word(random: Random) -> str:
+    """A noun, a verb, or a word that nobody knows."""
+    kind = random.random()
+    if kind < .4:
+        return random.choice([noun for noun in NOUNS if " " not in noun])
+    if kind < .6:
+        return random.choice(random.choice(VERBS))[0]
+    return words.invented(random, 2)
+
+
 class Known:
     """A tool of tools.toml, with what is drawn from."""
 
@@ -109,7 +145,10 @@ class Known:
         parameters = [Parameter((names := text.rstrip("?").split("/"))[0], random.choice(names),
                                 kind, about, text[-1] != "?")
                       for text, kind, about in self.parameters]
-        template = random.choice(self.ask)
+        name, template = random.choice(self.names), random.choice(self.ask)
+        renamed = Renamed(name, template, random) if random.random() < .6 else None
+        new = renamed.of if renamed else str
+        name, template = new(name), new(template)
         slots = {slot for slot, _ in SLOT.findall(template)}
         values = {one.slot: value(one.kind, random) for one in parameters if one.slot in slots}
         given = lowered(values, random)
@@ -119,14 +158,14 @@ class Known:
         result = fill(self.result, values, random)
         fitting = [say for say in self.say
                    if all(slot in values for slot, _ in SLOT.findall(say))]
-        answer = spoken(random.choice(fitting), values, random)
+        answer = spoken(new(random.choice(fitting)), values, random)
         if random.random() < .05:
             problem = random.choice(MADE["problems"])
             result = json.dumps({"error": problem})
             answer = fill(random.choice(TALK["failed"]), {"problem": problem}, random)
-        tool = offer(random.choice(self.names), random.choice(self.about), parameters, random)
-        wish = self.about[0][0].lower() + self.about[0][1:]
-        near = styled(spoken(random.choice(self.near), {}, random), {}, random)
+        tool = offer(name, new(random.choice(self.about)), parameters, random)
+        wish = new(self.about[0][0].lower() + self.about[0][1:])
+        near = styled(spoken(new(random.choice(self.near)), {}, random), {}, random)
         return Task(tool, wish, request, arguments, result, answer[0].upper() + answer[1:], near)
 
 

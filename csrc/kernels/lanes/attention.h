@@ -11,15 +11,18 @@
 #include "kernels/lanes/exp.h"
 
 enum {
-    ATTENTION_BLOCK = 48,       /* rows that walk the pages together */
+    ATTENTION_BLOCK = 48,       /* rows that walk the pages together, at most */
+    ATTENTION_FLOATS = 48 * 256,    /* of their segments' sums */
     ATTENTION_TILE = 6,         /* rows that share a register tile */
 };
 
 typedef struct attention_row {
-    float *out;                 /* (head_dim), the sum so far */
+    float *out;                 /* (head_dim), the sum of the segments that are done */
+    float *acc;                 /* (head_dim), of this segment: out, if it is the first */
     const float *q;             /* (head_dim) */
     int first, last;            /* the positions it sees */
-    float m, l;
+    float m, l;                 /* of acc */
+    float all_m, all_l;         /* of out */
 } attention_row;
 
 static inline lanes attention_load(const void *data, size_t i, mc_kv kv)
@@ -147,7 +150,7 @@ static void attention_add(const attention_row *rows, float (*p)[MC_PAGE], int n,
     const float *weight[ATTENTION_TILE];
 
     for (int r = 0; r < n; r++) {
-        out[r] = rows[r].out;
+        out[r] = rows[r].acc;
         weight[r] = p[r] + begin;
     }
     chain(out, weight, n, end - begin, values, padded, args->head_dim, args->kv);
@@ -181,7 +184,7 @@ static void attention_page(attention_row *rows, int n, int b, const mc_attention
     lanes_store(c, lanes_exp_bounded(lanes_sub(lanes_load(before), lanes_load(m))));
     for (int r = 0; r < n; r++) {
         rows[r].l = fmaf(rows[r].l, c[r], attention_soften(s[r], m[r]));
-        attention_scale(rows[r].out, c[r], args->head_dim);
+        attention_scale(rows[r].acc, c[r], args->head_dim);
         if (begin[r] < all_begin)
             attention_add(rows + r, s + r, 1, begin[r], end[r] < all_begin ? end[r] : all_begin,
                           page, args);
@@ -193,9 +196,40 @@ static void attention_page(attention_row *rows, int n, int b, const mc_attention
             attention_add(rows + r, s + r, 1, all_end, end[r], page, args);
 }
 
+/* Adds acc, of a segment with m and l, to the row's sums. */
+static void attention_merge(attention_row *row, const float *acc, float m, float l, int head_dim)
+{
+    const float n = m > row->all_m ? m : row->all_m;
+    float c[16] = { row->all_m - n, m - n };
+    lanes_store(c, lanes_exp_bounded(lanes_load(c)));
+    const lanes before = lanes_set(c[0]), now = lanes_set(c[1]);
+
+    for (int d = 0; d < head_dim; d += 16) {
+        const lanes v = lanes_mul(lanes_load_upto(row->out + d, head_dim - d), before);
+        lanes_store_upto(row->out + d, lanes_fma(lanes_load_upto(acc + d, head_dim - d), now, v),
+                         head_dim - d);
+    }
+    row->all_l = fmaf(l, c[1], row->all_l * c[0]);
+    row->all_m = n;
+}
+
+/* A segment ends.  The next one's sum goes into fresh. */
+static void attention_segment_ends(attention_row *row, float *fresh, int head_dim)
+{
+    if (row->acc == row->out)
+        row->all_m = row->m, row->all_l = row->l;
+    else
+        attention_merge(row, row->acc, row->m, row->l, head_dim);
+    row->acc = fresh;
+    row->m = -INFINITY;
+    row->l = 0.0f;
+    memset(fresh, 0, head_dim * sizeof *fresh);
+}
+
 /* Rows see no less than the rows before them, and start no earlier: those that see some
- * of a page are neighbours. */
-static void attention_block(attention_row *rows, int n, const mc_attention_args *args)
+ * of a page are neighbours.  fresh has (n, padded head_dim). */
+static void attention_block(attention_row *rows, int n, float *fresh, size_t padded,
+                            const mc_attention_args *args)
 {
     const int first_page = rows[0].first / MC_PAGE, last_page = rows[n - 1].last / MC_PAGE;
 
@@ -205,6 +239,10 @@ static void attention_block(attention_row *rows, int n, const mc_attention_args 
             begin++;
         while (rows[end - 1].first / MC_PAGE > b)
             end--;
+        if (b * MC_PAGE % MC_SEGMENT == 0)
+            for (int r = begin; r < end; r++)
+                if (rows[r].first / MC_PAGE < b)
+                    attention_segment_ends(&rows[r], fresh + r * padded, args->head_dim);
         for (int tiles = (end - begin + ATTENTION_TILE - 1) / ATTENTION_TILE; tiles; tiles--) {
             const int height = (end - begin + tiles - 1) / tiles;
             attention_page(rows + begin, height, b, args);
@@ -213,26 +251,95 @@ static void attention_block(attention_row *rows, int n, const mc_attention_args 
     }
 }
 
-static inline void attention_lanes(const mc_attention_args *args)
+/* Row i of the call; of one segment only, it may see nothing: then last is before first. */
+static inline attention_row attention_row_of(int i, const mc_attention_args *args)
+{
+    const int t = i / args->group;
+    const size_t head = (size_t)(i % args->group) * args->head_dim;
+    attention_row row = {
+        .out = args->out + t * args->out_stride + head,
+        .q = args->q + t * args->q_stride + head,
+        .last = args->position + t, .m = -INFINITY,
+    };
+    row.first = args->window && row.last >= args->window ? row.last - args->window + 1 : 0;
+    if (args->parts) {
+        const int begin = args->segment * MC_SEGMENT, end = begin + MC_SEGMENT - 1;
+        row.out = args->parts + 16 + ((size_t)i * args->segments + args->segment)
+                                         * mc_part_floats(args->head_dim);
+        row.first = row.first > begin ? row.first : begin;
+        row.last = row.last < end ? row.last : end;
+    }
+    row.acc = row.out;
+    return row;
+}
+
+/* Ends rows i ... i + n - 1: their sums become out, or a part. */
+static void attention_end(attention_row *rows, int n, const mc_attention_args *args)
+{
+    for (int r = 0; r < n; r++) {
+        if (args->parts) {
+            rows[r].out[-16] = rows[r].m;
+            rows[r].out[-15] = rows[r].l;
+            continue;
+        }
+        if (rows[r].acc == rows[r].out)
+            rows[r].all_l = rows[r].l;
+        else
+            attention_merge(&rows[r], rows[r].acc, rows[r].m, rows[r].l, args->head_dim);
+        attention_scale(rows[r].out, 1.0f / rows[r].all_l, args->head_dim);
+    }
+}
+
+/* All rows, a block of them at a time. */
+static inline void attention_rows(const mc_attention_args *args)
 {
     const int n_rows = args->tokens * args->group;
+    const size_t padded = (size_t)(args->head_dim + 15) / 16 * 16;
+    const int fit = (int)(ATTENTION_FLOATS / padded);
+    const int most = fit < ATTENTION_BLOCK ? fit : ATTENTION_BLOCK;
     attention_row rows[ATTENTION_BLOCK];
+    float fresh[ATTENTION_FLOATS];
 
-    for (int i = 0; i < n_rows; i += ATTENTION_BLOCK) {
-        const int n = n_rows - i < ATTENTION_BLOCK ? n_rows - i : ATTENTION_BLOCK;
-        for (int r = 0; r < n; r++) {
-            const int t = (i + r) / args->group, last = args->position + t;
-            const size_t head = (size_t)((i + r) % args->group) * args->head_dim;
-            rows[r] = (attention_row){
-                .out = args->out + t * args->out_stride + head,
-                .q = args->q + t * args->q_stride + head,
-                .first = args->window && last >= args->window ? last - args->window + 1 : 0,
-                .last = last, .m = -INFINITY, .l = 0.0f,
-            };
-            memset(rows[r].out, 0, args->head_dim * sizeof(float));
+    for (int i = 0; i < n_rows;) {
+        int n = 0;
+        for (; i < n_rows && n < most; i++) {
+            const attention_row row = attention_row_of(i, args);
+            if (row.first > row.last)
+                continue;
+            memset(row.out, 0, args->head_dim * sizeof *row.out);
+            rows[n++] = row;
         }
-        attention_block(rows, n, args);
-        for (int r = 0; r < n; r++)
-            attention_scale(rows[r].out, 1.0f / rows[r].l, args->head_dim);
+        if (n)
+            attention_block(rows, n, fresh, padded, args);
+        attention_end(rows, n, args);
     }
+}
+
+/* The parts of every row, of the segments that it sees, become its output. */
+static inline void attention_parts(const mc_attention_args *args)
+{
+    const size_t size = mc_part_floats(args->head_dim);
+    mc_attention_args whole = *args;
+    whole.parts = NULL;
+
+    for (int i = 0; i < args->tokens * args->group; i++) {
+        attention_row row = attention_row_of(i, &whole);
+        const float *part = args->parts + ((size_t)i * args->segments
+                                           + row.first / MC_SEGMENT) * size;
+        memcpy(row.out, part + 16, args->head_dim * sizeof *row.out);
+        row.all_m = part[0], row.all_l = part[1];
+        for (int s = row.first / MC_SEGMENT + 1; s <= row.last / MC_SEGMENT; s++) {
+            part += size;
+            attention_merge(&row, part + 16, part[0], part[1], args->head_dim);
+        }
+        attention_scale(row.out, 1.0f / row.all_l, args->head_dim);
+    }
+}
+
+static inline void attention_lanes(const mc_attention_args *args)
+{
+    if (args->parts && args->segment == args->segments)
+        attention_parts(args);
+    else
+        attention_rows(args);
 }
