@@ -11,7 +11,7 @@ import numpy as np
 import minichat
 from benchmarks.harness import machine
 from benchmarks.race import limits_now
-from benchmarks.report import BITS
+from benchmarks.report import BITS, cache_bits
 from minichat import _native
 from minichat.engine import STEP_TOKENS
 from minichat.families.spec import shapes
@@ -33,9 +33,9 @@ def work(architecture, quantization, tokens, depth, steps, stage):
     """Bytes that a stage reads and operations that it makes in so many steps of tokens."""
     if stage == "attend":
         mixers = [layer.mixer for layer in architecture.layers]
-        element = 4 if quantization == "f32" else 2
         seen = [min(depth, mixer.window or depth) for mixer in mixers]
-        n_bytes = sum(2 * n * m.num_key_value_heads * m.head_dim * element
+        n_bytes = sum(n * m.num_key_value_heads * m.head_dim
+                      * cache_bits("minichat", quantization, m.head_dim) / 8
                       for n, m in zip(seen, mixers))
         operations = sum(4 * n * m.num_attention_heads * m.head_dim for n, m in zip(seen, mixers))
         return steps * n_bytes, steps * tokens * operations

@@ -72,8 +72,8 @@ class Model:
     def native(self, quantization):
         """As it runs, and its bits a weight."""
         packed = self.packed(quantization)
-        kv = "f32" if quantization == "f32" else "f16"
-        return _native.Model(self.architecture, packed, kv=kv), bits_per_weight(packed)
+        return (_native.Model(self.architecture, packed, kv=weights.KV[quantization]),
+                bits_per_weight(packed))
 
     def alone(self, quantization):
         """The weights of a quantization, in float32: activations stay what they are."""

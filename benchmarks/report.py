@@ -22,14 +22,22 @@ def weights(shape):
     return sum(prod(size) for size in shapes.values() if len(size) == 2), head
 
 
+def cache_bits(contestant, quantization, head_dim):
+    """Of one value of a key and one of a value, with their scales."""
+    if contestant == "minichat":
+        return {"q4": 8 + 1 + 8 + 32 / head_dim, "f32": 64}.get(quantization, 32)
+    return 32
+
+
 def token_gb(contestant, shape, quantization, depth):
-    """GB that one token decoded after depth others reads: weights, and a cache in halves."""
+    """GB that one token decoded after depth others reads: weights, keys and values."""
     layers, head = weights(shape)
     bits = BITS[contestant][quantization]
     config = CONFIGS[shape]
-    cached = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * config["head_dim"]
+    head_dim = config["head_dim"]
+    cached = config["num_hidden_layers"] * config["num_key_value_heads"] * head_dim
     return (layers * bits + head * HEAD_BITS.get((contestant, quantization), bits)
-            + cached * depth * 16) / 8e9
+            + cached * depth * cache_bits(contestant, quantization, head_dim)) / 8e9
 
 
 def shares(result, limit):

@@ -93,11 +93,36 @@ typedef void mc_activate(float *out, const float *gate, const float *up, int n, 
 /* x[i] = fmaf(y[i], scale, x[i]) */
 typedef void mc_add_scaled(float *x, const float *y, float scale, int n);
 
-typedef enum mc_kv { MC_KV_F32, MC_KV_F16 } mc_kv;
+typedef enum mc_kv { MC_KV_F32, MC_KV_F16, MC_KV_Q8 } mc_kv;
 
-/* One head of one page of the cache: keys are (head_dim, 64), the position runs fastest;
- * values are (64, head_dim_padded), head_dim padded to a multiple of 16 with zeros.
- * Elements are float or IEEE half.  Both are 64-byte aligned. */
+/* One head of one page of the cache, as float or IEEE half: keys are (head_dim, 64), the position
+ * runs fastest; values are (64, head_dim_padded), head_dim padded to a multiple of 16 with zeros.
+ * Both are 64-byte aligned.
+ *
+ * In 8 bits, made as quantize_row makes them: keys are (quads of head_dim, 64, 4), plus 128, zeros
+ * beyond head_dim; then come the scales (blocks, 64) of blocks of 32 of head_dim.  Values are
+ * (32, head_dim_padded, 2), pairs of positions; then come the scales (64) of positions. */
+enum { MC_KEY_BLOCK = 32 };
+
+static inline int mc_key_quads(int head_dim) { return (head_dim + 3) / 4; }
+static inline int mc_key_blocks(int head_dim)
+{
+    return (head_dim + MC_KEY_BLOCK - 1) / MC_KEY_BLOCK;
+}
+
+/* Bytes of the keys and of the values of one head of one page. */
+static inline size_t mc_key_bytes(mc_kv kv, int head_dim)
+{
+    const int quads = mc_key_quads(head_dim) + mc_key_blocks(head_dim);
+    return (size_t)MC_PAGE * (kv == MC_KV_F32 ? 4 * head_dim : kv == MC_KV_F16 ? 2 * head_dim
+                              : 4 * quads);
+}
+
+static inline size_t mc_value_bytes(mc_kv kv, int head_dim)
+{
+    const size_t n = (size_t)MC_PAGE * ((head_dim + 15) / 16 * 16);
+    return kv == MC_KV_F32 ? 4 * n : kv == MC_KV_F16 ? 2 * n : n + 4 * MC_PAGE;
+}
 
 /* Writes position slot of a page: k and v are (head_dim).  Half: ties to even, clamped to
  * +-65504; NaN stays NaN. */
@@ -134,11 +159,17 @@ typedef struct mc_attention_args {
 
 /* Per row, at position p with first visible key j0, segments j0 / 256 ... p / 256 in order, in
  * each its pages b in order:
- *     s[j] = (chain over head_dim of q and k[j]) * scale;  softcap * mc_tanh(s / softcap);
+ *     s[j] = (chain over head_dim of q and k[j]) * scale, or with keys in 8 bits and q in 8 bits
+ *            like them, the chain over blocks of their product, exact, and of q's scale times
+ *            the key's, rounded once, * scale;  softcap * mc_tanh(s / softcap);
  *            -inf outside [j0, p]
  *     n = max(m, max s);  c = mc_exp(m - n);  p[j] = mc_exp(s[j] - n);  m = n
  *     l = fmaf(l, c, sum over 16 lanes of the 64 p)
  *     acc[d] = acc[d] * c, then acc[d] = fmaf(p[j], v[j][d], acc[d]) for the visible j in order
+ * or with values in 8 bits: w[j] = p[j] * (the scale of j), 0 where j is not visible, in 15 bits,
+ *     e = max w / 32767.0f, i[j] = rint(w[j] * (32767.0f / max w)), ties to even, none of them if
+ *     max w is under 1e-30f, e = NaN if a w is inf or NaN,
+ *     acc[d] = fmaf(sum of i[j] * v[j][d], exact, e, acc[d] * c)
  * from m = -inf, l = 0, acc = 0; in the first page c is 0 (mc_exp(-inf)).  The first segment is
  * the sum M, L, out so far; each other is added to it:
  *     n = max(M, m);  a = mc_exp(M - n);  c = mc_exp(m - n);  M = n

@@ -18,7 +18,8 @@ mc_status mc_model_init(mc_model *model, const char *isa)
         mc_attention_block *block = &model->layers[i].attention;
         block->cache_offset = model->page_bytes;
         model->page_bytes += block->kv_heads
-            * (mc_key_bytes(model, block) + mc_value_bytes(model, block));
+            * (mc_key_bytes(model->kv, block->head_dim)
+               + mc_value_bytes(model->kv, block->head_dim));
     }
     return MC_OK;
 }

@@ -77,10 +77,6 @@ int mc_chunk(const mc_team *team, int n);
 void mc_attention_forward(const mc_run *run, mc_team *team, const mc_attention_block *block);
 void mc_mlp_forward(const mc_run *run, mc_team *team, const mc_mlp_block *block);
 
-/* Bytes of one head of one page. */
-size_t mc_key_bytes(const mc_model *model, const mc_attention_block *block);
-size_t mc_value_bytes(const mc_model *model, const mc_attention_block *block);
-
 /* Writes cos and sin (pairs) of the angles p * inv_freq[i], times factor. */
 void mc_rope_angles(float *cos, float *sin, int position, const float *inv_freq, int pairs,
                     float factor);

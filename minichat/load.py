@@ -49,7 +49,7 @@ def loaded(path: Path, quantization: str, progress: Progress | None, room: Room)
         packed = weights.load(checkpoint, family, architecture, quantization, progress=progress,
                               threads=cpus.available())
         tokenizer = opened()
-    native = _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16",
+    native = _native.Model(architecture, packed, kv=weights.KV[quantization],
                            isa=os.environ.get("MINICHAT_ISA") or None)
     pages = page_limit(native, packed.n_bytes, room)
 

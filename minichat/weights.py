@@ -22,6 +22,8 @@ Progress = Callable[[str, int, int], object]
 
 LAYOUT = 1              # of packed weights: raised when the same sources give other bytes
 QUANTIZATIONS = ("q4", "q8", "bf16", "f32")
+# What keys and values are kept as: beside weights of 4 bits, 8 bits of them make no difference.
+KV = {"q4": "q8", "q8": "f16", "bf16": "f16", "f32": "f32"}
 MATRICES = {"embed", "head", "qkv", "attn_out", "gate_up", "up", "down"}
 CHUNK_WEIGHTS = 1 << 20         # that one thread packs in one go
 

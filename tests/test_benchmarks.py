@@ -67,7 +67,7 @@ def test_compare_refuses_two_processors(tmp_path):
 
 def test_a_table_has_ratios_and_shares():
     setting = {"name": "s", "shape": "llama-3.2-1b", "quantization": "q8", "cpu": "c", "cores": 2,
-               "load": 0.1, "commit": "x"}
+               "load": 0.1, "commit": "x", "depth": 0}
     rates = {"prefill tokens/s": 100.0, "decode tokens/s": 20.0}
     table = report.table([
         setting | {"contestant": "limits", "int8 GOPS": 2000.0, "read GB/s": 50.0},
@@ -89,7 +89,7 @@ def test_a_profile_counts_every_matrix_once():
     n_bytes, operations = profile.work(architecture, "q4", 4, 100, 3, "down")
     assert n_bytes == 3 * counted["down"] * 4.25 / 8 and operations == 24 * counted["down"]
     n_bytes, operations = profile.work(architecture, "q4", 1, 100, 1, "attend")
-    assert n_bytes == 16 * 2 * 100 * 8 * 64 * 2 and operations == 16 * 4 * 100 * 32 * 64
+    assert n_bytes == 16 * 100 * 8 * (64 + 64 + 3 * 4) and operations == 16 * 4 * 100 * 32 * 64
 
 
 def test_a_profile_has_a_row_a_stage():

@@ -28,8 +28,7 @@ def native(folder, quantization="q4", isa=None):
     family = families.family(checkpoint.model_type)
     architecture = family.architecture(checkpoint.config)
     packed = weights.load(checkpoint, family, architecture, quantization, cache_dir="")
-    kv = "f32" if quantization == "f32" else "f16"
-    return _native.Model(architecture, packed, kv=kv, isa=isa)
+    return _native.Model(architecture, packed, kv=weights.KV[quantization], isa=isa)
 
 
 @pytest.fixture

@@ -5,18 +5,6 @@
 /* Query tokens that a task takes together: they share the keys that it reads. */
 enum { TASK_TOKENS = 16 };
 
-size_t mc_key_bytes(const mc_model *model, const mc_attention_block *block)
-{
-    const size_t element = model->kv == MC_KV_F32 ? 4 : 2;
-    return element * MC_PAGE * (size_t)block->head_dim;
-}
-
-size_t mc_value_bytes(const mc_model *model, const mc_attention_block *block)
-{
-    const size_t element = model->kv == MC_KV_F32 ? 4 : 2;
-    return element * MC_PAGE * (size_t)((block->head_dim + 15) / 16 * 16);
-}
-
 static void normalize_heads(const mc_model *model, float *x, const float *weight, int heads,
                             const mc_attention_block *block)
 {
@@ -54,7 +42,7 @@ static void prepare(const mc_run *run, int i, const mc_attention_block *block, i
         model->kernels.rope(k, ws->cos + at, ws->sin + at, n, dim, pairs);
     }
     char *page = (char *)run->items[row.item].pages[row.position / MC_PAGE] + block->cache_offset;
-    const size_t keys = mc_key_bytes(model, block), head = keys + mc_value_bytes(model, block);
+    const size_t keys = mc_key_bytes(model->kv, dim), head = keys + mc_value_bytes(model->kv, dim);
     for (int h = 0; h < n; h++)
         model->kernels.kv_write(page + (from + h) * head, page + (from + h) * head + keys,
                                 row.position % MC_PAGE, k + (size_t)h * dim, v + (size_t)h * dim,
@@ -130,7 +118,8 @@ static mc_attention_args args_of(const mc_run *run, const mc_attention_block *bl
     const mc_workspace *ws = run->ws;
     const mc_item *item = &run->items[at->item];
     const int group = block->heads / block->kv_heads, left = item->n_tokens - token;
-    const size_t keys = mc_key_bytes(model, block), bytes = keys + mc_value_bytes(model, block);
+    const size_t keys = mc_key_bytes(model->kv, block->head_dim);
+    const size_t bytes = keys + mc_value_bytes(model->kv, block->head_dim);
     const size_t first = (size_t)at->head * group * block->head_dim;
     return (mc_attention_args){
         .out = mc_input_row(run, at->row + token, block->out.k) + first,

@@ -102,7 +102,7 @@ cdef class Model:
         m.layer_norm = a.norm == "layer"
         m.norm_eps, m.embed_scale = a.norm_eps, a.embed_scale
         m.logit_scale, m.logit_softcap = a.logit_scale, a.logit_softcap or 0.0
-        m.kv = MC_KV_F32 if kv == "f32" else MC_KV_F16
+        m.kv = {"f32": MC_KV_F32, "f16": MC_KV_F16, "q8": MC_KV_Q8}[kv]
         m.embed = self.matrix(weights, "embed")
         m.head = m.embed if a.tie_word_embeddings else self.matrix(weights, "head")
         m.positions = self.vector(weights, "positions")

@@ -18,7 +18,9 @@ cdef extern from "kernels.h" nogil:
     ctypedef enum mc_act:
         MC_SILU, MC_GELU_TANH, MC_RELU
     ctypedef enum mc_kv:
-        MC_KV_F32, MC_KV_F16
+        MC_KV_F32, MC_KV_F16, MC_KV_Q8
+    size_t mc_key_bytes(mc_kv kv, int head_dim) noexcept
+    size_t mc_value_bytes(mc_kv kv, int head_dim) noexcept
     ctypedef struct mc_attention_args:
         float *out
         const float *q
@@ -73,6 +75,7 @@ cdef extern from "kernels/panels.h" nogil:
     size_t mc_panel_bytes(mc_format format, int k) noexcept
 
 FORMATS = {"f32": MC_F32, "bf16": MC_BF16, "q8": MC_Q8, "q4": MC_Q4}
+KVS = {"float32": MC_KV_F32, "float16": MC_KV_F16, "uint8": MC_KV_Q8}     # dtype of the keys
 ACTS = {"silu": MC_SILU, "gelu_tanh": MC_GELU_TANH, "relu": MC_RELU}
 PAGE, TILE_ROWS = MC_PAGE, MC_TILE_ROWS
 
@@ -193,21 +196,22 @@ cdef class Kernels:
             self.k.add_scaled(&x[0], &y[0], scale, <int>x.shape[0])
 
     def kv_write(self, keys, values, int slot, const float[::1] k, const float[::1] v):
-        """keys (head_dim, 64) and values (64, head_dim_padded), both float32 or both float16."""
+        """keys (head_dim, 64) and values (64, head_dim_padded), both float32 or both float16; or
+        the bytes of both in 8 bits (kv_bytes)."""
         cdef int head_dim = k.shape[0]
         same_length(k, v)
         check_page(keys, values, head_dim)
         if not 0 <= slot < MC_PAGE:
             raise ValueError(f"slot {slot} of a page of {MC_PAGE}")
         cdef uintptr_t key = keys.ctypes.data, value = values.ctypes.data
-        cdef mc_kv kv = MC_KV_F32 if keys.dtype == np.float32 else MC_KV_F16
+        cdef mc_kv kv = KVS[keys.dtype.name]
         with nogil:
             self.k.kv_write(<void *>key, <void *>value, slot, &k[0], &v[0], head_dim, kv)
 
     def attention(self,
                   float[:, :, ::1] out,     # OUT (tokens, group, head_dim)
                   const float[:, :, ::1] q, # IN  (tokens, group, head_dim)
-                  keys, values,             # IN  pages (pages, head_dim, 64), (pages, 64, padded)
+                  keys, values,             # IN  pages of what kv_write writes
                   int position, int window=0, scale=None, float softcap=0.0, int repeat=1,
                   bint apart=False):      # apart: segment by segment, then all of them together
         """One key head; token t of q stands at position + t."""
@@ -237,7 +241,7 @@ cdef class Kernels:
             a.out_stride = a.q_stride = <size_t>a.group * a.head_dim
             a.position, a.window, a.softcap = position, window, softcap
             a.scale = a.head_dim ** -0.5 if scale is None else scale
-            a.kv = MC_KV_F32 if keys[0].dtype == np.float32 else MC_KV_F16
+            a.kv = KVS[keys[0].dtype.name]
             a.pages = table
             a.keys_offset = 0
             a.values_offset = <size_t>(<uintptr_t>values[0].ctypes.data - <uintptr_t>base)
@@ -266,6 +270,11 @@ cdef mc_q8_rows q8_rows(int8_t[:, ::1] q, float[:, ::1] scale, int32_t[:, ::1] s
     return rows
 
 
+def kv_bytes(int head_dim):
+    """Bytes of a page's keys and of its values in 8 bits."""
+    return mc_key_bytes(MC_KV_Q8, head_dim), mc_value_bytes(MC_KV_Q8, head_dim)
+
+
 def same_length(*arrays):
     if len({len(a) for a in arrays}) != 1 or not len(arrays[0]):
         raise ValueError(f"lengths {[len(a) for a in arrays]} differ or are 0")
@@ -273,10 +282,14 @@ def same_length(*arrays):
 
 def check_page(keys, values, int head_dim):
     padded = (head_dim + 15) // 16 * 16
-    if keys.shape != (head_dim, MC_PAGE) or values.shape != (MC_PAGE, padded):
+    types = keys.dtype.name, values.dtype.name
+    if types not in (("float32", "float32"), ("float16", "float16"), ("uint8", "uint8")):
+        raise ValueError(f"{types[0]} keys, {types[1]} values")
+    shapes = (head_dim, MC_PAGE), (MC_PAGE, padded)
+    if types[0] == "uint8":
+        shapes = tuple((n_bytes,) for n_bytes in kv_bytes(head_dim))
+    if (keys.shape, values.shape) != shapes:
         raise ValueError(f"a page of {keys.shape} keys and {values.shape} values "
                          f"for heads of {head_dim}")
-    if keys.dtype != values.dtype or keys.dtype not in (np.float32, np.float16):
-        raise ValueError(f"{keys.dtype} keys, {values.dtype} values")
     if not (keys.flags.c_contiguous and values.flags.c_contiguous):
         raise ValueError("a page must be contiguous")

@@ -21,7 +21,7 @@ def case(request, folder):
     packed = weights.load(golden.checkpoint(folder), family, architecture, request.param,
                           cache_dir="")
     ids, _ = golden.expected(folder)
-    return architecture, packed, "f32" if request.param == "f32" else "f16", ids[:90]
+    return architecture, packed, weights.KV[request.param], ids[:90]
 
 
 def logits(case, cuts, *, threads=1, isa=None, company=False):

@@ -39,7 +39,7 @@ def native(quantization):
     family, architecture = golden.read(FOLDER)
     packed = weights.load(golden.checkpoint(FOLDER), family, architecture, quantization,
                           cache_dir="")
-    return _native.Model(architecture, packed, kv="f32" if quantization == "f32" else "f16")
+    return _native.Model(architecture, packed, kv=weights.KV[quantization])
 
 
 def answer(engine, prompt, *, n=32, num_ctx=128, threads=1, batch=512, long_after=SHORT):

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from . import in_8_bits
 from .bits import same, spiked
 from .fence import fenced
 
@@ -18,7 +19,7 @@ SHAPES = [
     (90, 2, 32, 200, 0, 0), (3, 1, 64, 510, 0, 0), (140, 1, 8, 400, 150, 0),
     (9, 7, 33, 508, 257, 0), (2, 5, 1030, 300, 0, 0),
 ]
-DTYPES = [np.float32, np.float16]
+DTYPES = [np.float32, np.float16, np.uint8]         # of the keys
 
 
 def cache(keys, values, dtype):
@@ -27,6 +28,11 @@ def cache(keys, values, dtype):
     pages, padded = -(-n // 64), -(-head_dim // 16) * 16
     k, v = np.full((pages * 64, head_dim), np.nan), np.full((pages * 64, padded), np.nan)
     k[:n], v[:n] = keys, np.pad(values, [(0, 0), (0, padded - head_dim)])
+    if dtype == np.uint8:
+        k, v = (x.reshape(pages, 64, -1).astype(np.float32) for x in (k, v[:, :head_dim]))
+        keys = np.array([in_8_bits.keys(page) for page in k])
+        data = fenced(np.hstack([keys, [in_8_bits.values(page) for page in v]]))
+        return data[:, :keys.shape[1]], data[:, keys.shape[1]:]
     k = k.reshape(pages, 64, head_dim).swapaxes(1, 2)
     data = fenced(np.hstack([k.reshape(pages, -1), v.reshape(pages, -1)]).astype(dtype))
     split = head_dim * 64
@@ -56,7 +62,9 @@ def case(shape, dtype, spread=1.0):
     tokens, group, head_dim, position, window, softcap = shape
     rng = np.random.default_rng(list(map(int, shape)))
     q = spread * rng.standard_normal((tokens, group, head_dim), np.float32)
-    keys, values = rng.standard_normal((2, position + tokens, head_dim), np.float32).astype(dtype)
+    keys, values = rng.standard_normal((2, position + tokens, head_dim), np.float32)
+    if dtype != np.uint8:
+        keys, values = keys.astype(dtype), values.astype(dtype)
     return q, keys, values, (position, window, softcap)
 
 
@@ -67,7 +75,12 @@ def test_ref_agrees_with_float64(ref, shape, dtype):
 
     out = attend(ref, q, cache(keys, values, dtype), *where)
 
-    assert np.all(abs(out - softmax_attention(q, keys, values, *where)) <= 1e-5)
+    error = 1e-5
+    if dtype == np.uint8:               # and weights in 15 bits
+        error = 4e-4
+        q = in_8_bits.restored(q.reshape(-1, q.shape[-1]), 32).reshape(q.shape)
+        keys, values = in_8_bits.restored(keys, 32), in_8_bits.restored(values, q.shape[-1])
+    assert np.all(abs(out - softmax_attention(q, keys, values, *where)) <= error)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -93,8 +106,8 @@ def test_equals_ref_where_values_are_extreme(kernels, ref, shape, dtype):
     q, keys, values, where = case(shape, dtype)
     rng = np.random.default_rng(0)
     with np.errstate(over="ignore"):
-        keys, values = (np.where(rng.random(x.shape) < 0.01, spiked(rng, x.shape), x).astype(dtype)
-                        for x in (keys, values))
+        keys, values = (np.where(rng.random(x.shape) < 0.01, spiked(rng, x.shape),
+                                 x).astype(x.dtype) for x in (keys, values))
     pages = cache(keys, values, dtype)
 
     assert same(attend(kernels, q, pages, *where), attend(ref, q, pages, *where))

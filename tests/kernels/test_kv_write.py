@@ -2,6 +2,9 @@
 import numpy as np
 import pytest
 
+from minichat import _native
+
+from . import in_8_bits
 from .bits import EXTREMES, same, spiked
 from .fence import fenced
 
@@ -10,6 +13,8 @@ HEAD_DIMS = [1, 8, 15, 16, 48, 64, 80, 128, 130]
 
 def page(head_dim, dtype, fill):
     padded = -(-head_dim // 16) * 16
+    if dtype == np.uint8:
+        return [fenced(np.full(size, fill, dtype)) for size in _native.kv_bytes(head_dim)]
     return [fenced(np.full(shape, fill, dtype)) for shape in ((head_dim, 64), (64, padded))]
 
 
@@ -35,7 +40,20 @@ def test_writes_its_slot_only(kernels, head_dim, dtype):
     assert not values[63, head_dim:].any()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("head_dim", HEAD_DIMS)
+def test_8_bits_are_those_of_numpy(kernels, head_dim):
+    rng = np.random.default_rng(2)
+    k, v = spiked(rng, (2, 64, head_dim))
+    k[:50] = rng.standard_normal((50, head_dim), np.float32)
+    v[10:] = rng.standard_normal((54, head_dim), np.float32)
+    keys, values = page(head_dim, np.uint8, 7)
+    for slot in rng.permutation(64):
+        kernels.kv_write(keys, values, slot, fenced(k[slot]), fenced(v[slot]))
+    assert np.array_equal(keys, in_8_bits.keys(k))
+    assert np.array_equal(values, in_8_bits.values(v))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8])
 def test_equals_ref(kernels, ref, dtype):
     rng = np.random.default_rng(1)
     for head_dim in HEAD_DIMS:

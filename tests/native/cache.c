@@ -1,18 +1,34 @@
 /* cache.c - cases of the operations on the pages of the cache. */
 #include <math.h>
+#include <string.h>
 
 #include "cases.h"
 #include "random.h"
 
-static int padded(int head_dim) { return (head_dim + 15) / 16 * 16; }
+static mc_kv random_kv(void) { return (mc_kv)random_int(MC_KV_F32, MC_KV_Q8); }
 
-static mc_kv random_kv(void) { return random_int(0, 1) ? MC_KV_F16 : MC_KV_F32; }
-
-static size_t kv_bytes(mc_kv kv) { return kv == MC_KV_F32 ? 4 : 2; }
-
-static int same_cache(const char *what, const void *got, const void *want, size_t n, mc_kv kv)
+static int same_keys(const char *got, const char *want, mc_kv kv, int head_dim)
 {
-    return kv == MC_KV_F32 ? same(what, got, want, n) : same_halves(what, got, want, n);
+    const size_t n = (size_t)head_dim * MC_PAGE;
+    const size_t quads = (size_t)mc_key_quads(head_dim) * 4 * MC_PAGE;
+    if (kv == MC_KV_F32)
+        return same("keys", (const float *)got, (const float *)want, n);
+    if (kv == MC_KV_F16)
+        return same_halves("keys", (const uint16_t *)got, (const uint16_t *)want, n);
+    return memcmp(got, want, quads) == 0
+        && same("scales", (const float *)(got + quads), (const float *)(want + quads),
+                (size_t)mc_key_blocks(head_dim) * MC_PAGE);
+}
+
+static int same_values(const char *got, const char *want, mc_kv kv, int head_dim)
+{
+    const size_t n = mc_value_bytes(kv, head_dim), pairs = n - 4 * MC_PAGE;
+    if (kv == MC_KV_F32)
+        return same("values", (const float *)got, (const float *)want, n / 4);
+    if (kv == MC_KV_F16)
+        return same_halves("values", (const uint16_t *)got, (const uint16_t *)want, n / 2);
+    return memcmp(got, want, pairs) == 0
+        && same("scales", (const float *)(got + pairs), (const float *)(want + pairs), MC_PAGE);
 }
 
 int kv_write(const mc_kernels *kernels)
@@ -20,18 +36,16 @@ int kv_write(const mc_kernels *kernels)
     const int head_dim = random_int(1, 130), slot = random_int(0, MC_PAGE - 1);
     const mc_kv kv = random_kv();
     const sample from = random_sample();
-    const size_t n_keys = (size_t)head_dim * MC_PAGE, n_values = (size_t)padded(head_dim) * MC_PAGE;
+    const size_t n_keys = mc_key_bytes(kv, head_dim), n_values = mc_value_bytes(kv, head_dim);
     float *k = random_floats(head_dim, from), *v = random_floats(head_dim, from);
-    void *keys = random_bytes(n_keys * kv_bytes(kv));
-    void *values = random_bytes(n_values * kv_bytes(kv));
-    void *want_keys = copy_of(keys, n_keys * kv_bytes(kv));
-    void *want_values = copy_of(values, n_values * kv_bytes(kv));
+    void *keys = random_bytes(n_keys), *values = random_bytes(n_values);
+    void *want_keys = copy_of(keys, n_keys), *want_values = copy_of(values, n_values);
     describe("%s kv_write head_dim=%d slot=%d kv=%d", kernels->isa, head_dim, slot, kv);
 
     kernels->kv_write(keys, values, slot, k, v, head_dim, kv);
     ref.kv_write(want_keys, want_values, slot, k, v, head_dim, kv);
-    const int ok = same_cache("keys", keys, want_keys, n_keys, kv)
-        && same_cache("values", values, want_values, n_values, kv);
+    const int ok = same_keys(keys, want_keys, kv, head_dim)
+        && same_values(values, want_values, kv, head_dim);
     free(k), free(v), free(keys), free(values), free(want_keys), free(want_values);
     return ok;
 }
@@ -39,12 +53,12 @@ int kv_write(const mc_kernels *kernels)
 /* Page b with one head in it.  Positions that no row sees hold NaN. */
 static char *random_page(mc_attention_args *a, int b, sample from)
 {
-    const size_t element = kv_bytes(a->kv), keys = (size_t)a->head_dim * MC_PAGE * element;
+    const size_t keys = mc_key_bytes(a->kv, a->head_dim);
     const int first = a->window ? a->position - a->window + 1 : 0;
     const int last = a->position + a->tokens - 1;
     a->keys_offset = 64;
     a->values_offset = 64 + keys;
-    char *page = exact(a->values_offset + (size_t)MC_PAGE * padded(a->head_dim) * element);
+    char *page = exact(a->values_offset + mc_value_bytes(a->kv, a->head_dim));
     float *k = exact((size_t)a->head_dim * sizeof *k), *v = exact((size_t)a->head_dim * sizeof *v);
     for (int slot = 0; slot < MC_PAGE; slot++) {
         const int seen = b * MC_PAGE + slot >= first && b * MC_PAGE + slot <= last;

@@ -88,7 +88,7 @@ mc_model *random_model(void)
         .norm_eps = 1e-5f, .embed_scale = random_int(0, 1) ? 1.0f : 3.0f,
         .logit_scale = random_int(0, 1) ? 1.0f : 0.25f,
         .logit_softcap = random_int(0, 1) ? 0.0f : 15.0f,
-        .kv = random_int(0, 1) ? MC_KV_F16 : MC_KV_F32,
+        .kv = (mc_kv)random_int(MC_KV_F32, MC_KV_Q8),
     };
     const int d = model->hidden_size, pairs = random_int(1, 16);
     model->embed = random_matrix(model->vocab_size, d);

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 typedef struct lanes { __m256 lo, hi; } lanes;
+typedef struct int_lanes { __m256i lo, hi; } int_lanes;
 typedef struct lane_mask { __m256 lo, hi; } lane_mask;
 
 enum { LANES_REGISTERS = 8, LANES_ACCUMULATORS = 6 };
@@ -53,6 +54,51 @@ static inline void lanes_store_first(float *p, lanes v, int n)
     const lane_mask first = lanes_between(0, n);
     _mm256_maskstore_ps(p, _mm256_castps_si256(first.lo), v.lo);
     _mm256_maskstore_ps(p + 8, _mm256_castps_si256(first.hi), v.hi);
+}
+
+static inline int_lanes int_lanes_begin(int32_t sum)
+{
+    (void)sum;
+    return (int_lanes){ _mm256_setzero_si256(), _mm256_setzero_si256() };
+}
+
+/* Two products of at most 128 * 127 fit 16 bits. */
+static inline __m256i int_half_add(__m256i acc, __m256i biased, __m256i x4)
+{
+    const __m256i k = _mm256_xor_si256(biased, _mm256_set1_epi8((char)0x80));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(k), _mm256_sign_epi8(x4, k));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+static inline int_lanes int_lanes_add(int_lanes acc, const uint8_t *quads, int32_t x4)
+{
+    const __m256i *k = (const __m256i *)quads, x = _mm256_set1_epi32(x4);
+    return (int_lanes){ int_half_add(acc.lo, _mm256_load_si256(k), x),
+                        int_half_add(acc.hi, _mm256_load_si256(k + 1), x) };
+}
+
+static inline __m256i int_half_add_pairs(__m256i acc, const int8_t *pairs, __m256i w2)
+{
+    const __m256i v = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)pairs));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(v, w2));
+}
+
+static inline int_lanes int_lanes_add_pairs(int_lanes acc, const int8_t *pairs, int32_t w2)
+{
+    const __m256i w = _mm256_set1_epi32(w2);
+    return (int_lanes){ int_half_add_pairs(acc.lo, pairs, w),
+                        int_half_add_pairs(acc.hi, pairs + 16, w) };
+}
+
+static inline void lanes_store_i16(int16_t *p, lanes v)
+{
+    const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(v.lo), _mm256_cvtps_epi32(v.hi));
+    _mm256_storeu_si256((__m256i *)p, _mm256_permute4x64_epi64(packed, 0xd8));
+}
+
+static inline lanes lanes_of(int_lanes v)
+{
+    return (lanes){ _mm256_cvtepi32_ps(v.lo), _mm256_cvtepi32_ps(v.hi) };
 }
 
 static inline lanes lanes_add(lanes a, lanes b)

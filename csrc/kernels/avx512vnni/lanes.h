@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 typedef __m512 lanes;
+typedef __m512i int_lanes;
 typedef __mmask16 lane_mask;
 
 enum { LANES_REGISTERS = 32, LANES_ACCUMULATORS = 24 };
@@ -32,6 +33,26 @@ static inline void lanes_store_first(float *p, lanes v, int n)
 {
     _mm512_mask_storeu_ps(p, (lane_mask)((1u << n) - 1), v);
 }
+
+static inline int_lanes int_lanes_begin(int32_t sum) { return _mm512_set1_epi32(-128 * sum); }
+
+static inline int_lanes int_lanes_add(int_lanes acc, const uint8_t *quads, int32_t x4)
+{
+    return _mm512_dpbusd_epi32(acc, _mm512_load_si512(quads), _mm512_set1_epi32(x4));
+}
+
+static inline int_lanes int_lanes_add_pairs(int_lanes acc, const int8_t *pairs, int32_t w2)
+{
+    const __m512i v = _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)pairs));
+    return _mm512_dpwssd_epi32(acc, v, _mm512_set1_epi32(w2));
+}
+
+static inline void lanes_store_i16(int16_t *p, lanes v)
+{
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(v)));
+}
+
+static inline lanes lanes_of(int_lanes v) { return _mm512_cvtepi32_ps(v); }
 
 static inline lanes lanes_add(lanes a, lanes b) { return _mm512_add_ps(a, b); }
 static inline lanes lanes_sub(lanes a, lanes b) { return _mm512_sub_ps(a, b); }

@@ -1,100 +1,14 @@
 /* attention.h - attention over lanes: rows of queries share the pages they read.
  *
- * Both products of a page are chains over rows of lanes: scores over head_dim, with 64
- * positions as lanes; outputs over positions, with head_dim as lanes.  So one function,
- * chain, does both, for up to six query rows at once.  Pages are the outer loop: what a
- * page adds to a block of rows is computed while the page is in cache. */
+ * Pages are the outer loop: what a page adds to a block of rows is computed while it is in
+ * cache. */
 #include <math.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "kernels/lanes/attention_8_bits.h"
+#include "kernels/lanes/attention_floats.h"
+#include "kernels/lanes/attention_rows.h"
 #include "kernels/lanes/exp.h"
-
-enum {
-    ATTENTION_BLOCK = 48,       /* rows that walk the pages together, at most */
-    ATTENTION_FLOATS = 48 * 256,    /* of their segments' sums */
-    ATTENTION_TILE = 6,         /* rows that share a register tile */
-};
-
-typedef struct attention_row {
-    float *out;                 /* (head_dim), the sum of the segments that are done */
-    float *acc;                 /* (head_dim), of this segment: out, if it is the first */
-    const float *q;             /* (head_dim) */
-    int first, last;            /* the positions it sees */
-    float m, l;                 /* of acc */
-    float all_m, all_l;         /* of out */
-} attention_row;
-
-static inline lanes attention_load(const void *data, size_t i, mc_kv kv)
-{
-    return kv == MC_KV_F32 ? lanes_load((const float *)data + i)
-                           : lanes_load_half((const uint16_t *)data + i);
-}
-
-/* Lanes w ... w + 16 * vectors of chain; the last 16 are n_last. */
-static inline __attribute__((always_inline))
-void chain_tile(float *const *out, const float *const *a, int rows, int n, const void *b,
-                size_t stride, int w, int vectors, int n_last, mc_kv kv)
-{
-    lanes acc[ATTENTION_TILE][4];
-
-    for (int r = 0; r < rows; r++) {
-        for (int v = 0; v < vectors - 1; v++)
-            acc[r][v] = lanes_load(out[r] + w + 16 * v);
-        acc[r][vectors - 1] = lanes_load_first(out[r] + w + 16 * (vectors - 1), n_last);
-    }
-    for (int i = 0; i < n; i++) {
-        lanes row[4];
-        for (int v = 0; v < vectors; v++)
-            row[v] = attention_load(b, i * stride + w + 16 * v, kv);
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vectors; v++)
-                acc[r][v] = lanes_fma(lanes_set(a[r][i]), row[v], acc[r][v]);
-    }
-    for (int r = 0; r < rows; r++) {
-        for (int v = 0; v < vectors - 1; v++)
-            lanes_store(out[r] + w + 16 * v, acc[r][v]);
-        lanes_store_first(out[r] + w + 16 * (vectors - 1), acc[r][vectors - 1], n_last);
-    }
-}
-
-static inline __attribute__((always_inline))
-void chain_rows(float *const *out, const float *const *a, int rows, int n, const void *b,
-                size_t stride, int width, mc_kv kv)
-{
-    const int fit = LANES_ACCUMULATORS / rows, vectors = fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
-    int w = 0;
-
-    for (; w + 16 * vectors <= width; w += 16 * vectors)
-        chain_tile(out, a, rows, n, b, stride, w, vectors, 16, kv);
-    for (; w < width; w += 16)
-        chain_tile(out, a, rows, n, b, stride, w, 1, width - w < 16 ? width - w : 16, kv);
-}
-
-/* out[r][w] = fmaf(a[r][i], b[i * stride + w], out[r][w]) for i = 0 ... n - 1, for w < width;
- * b can be read up to the next multiple of 16. */
-static inline __attribute__((always_inline))
-void chain_of(float *const *out, const float *const *a, int rows, int n, const void *b,
-              size_t stride, int width, mc_kv kv)
-{
-    switch (rows) {
-    case 1: chain_rows(out, a, 1, n, b, stride, width, kv); break;
-    case 2: chain_rows(out, a, 2, n, b, stride, width, kv); break;
-    case 3: chain_rows(out, a, 3, n, b, stride, width, kv); break;
-    case 4: chain_rows(out, a, 4, n, b, stride, width, kv); break;
-    case 5: chain_rows(out, a, 5, n, b, stride, width, kv); break;
-    case 6: chain_rows(out, a, 6, n, b, stride, width, kv); break;
-    }
-}
-
-static void chain(float *const *out, const float *const *a, int rows, int n, const void *b,
-                  size_t stride, int width, mc_kv kv)
-{
-    if (kv == MC_KV_F32)
-        chain_of(out, a, rows, n, b, stride, width, MC_KV_F32);
-    else
-        chain_of(out, a, rows, n, b, stride, width, MC_KV_F16);
-}
 
 /* Makes scores of a row's products s (64) with a page's keys, of which it sees positions
  * begin ... end - 1.  Returns the largest score so far. */
@@ -139,31 +53,15 @@ static inline void attention_scale(float *out, float by, int head_dim)
     }
 }
 
-/* Adds the values of positions begin ... end - 1 of a page, weighed by p, to n rows. */
-static void attention_add(const attention_row *rows, float (*p)[MC_PAGE], int n, int begin,
-                          int end, const char *page, const mc_attention_args *args)
-{
-    const size_t padded = (size_t)(args->head_dim + 15) / 16 * 16;
-    const size_t element_bytes = args->kv == MC_KV_F32 ? sizeof(float) : sizeof(uint16_t);
-    const char *values = page + args->values_offset + begin * padded * element_bytes;
-    float *out[ATTENTION_TILE];
-    const float *weight[ATTENTION_TILE];
-
-    for (int r = 0; r < n; r++) {
-        out[r] = rows[r].acc;
-        weight[r] = p[r] + begin;
-    }
-    chain(out, weight, n, end - begin, values, padded, args->head_dim, args->kv);
-}
-
 /* Adds page b, which each of n rows sees some of. */
 static void attention_page(attention_row *rows, int n, int b, const mc_attention_args *args)
 {
     const char *page = args->pages[b];
     float s[ATTENTION_TILE][MC_PAGE], *scores[ATTENTION_TILE];
     const float *q[ATTENTION_TILE];
-    float before[16] = { 0 }, m[16] = { 0 }, c[16];
-    int begin[ATTENTION_TILE], end[ATTENTION_TILE], all_begin = 0, all_end = MC_PAGE;
+    float before[16] = { 0 }, m[16] = { 0 }, c[16], steps[ATTENTION_TILE];
+    int16_t weights[ATTENTION_TILE][MC_PAGE];
+    int begin[ATTENTION_TILE], end[ATTENTION_TILE], all_begin = 0, all_end = MC_PAGE, width = 0;
 
     memset(s, 0, n * sizeof s[0]);
     for (int r = 0; r < n; r++) {
@@ -173,21 +71,39 @@ static void attention_page(attention_row *rows, int n, int b, const mc_attention
         end[r] = rows[r].last < (b + 1) * MC_PAGE ? rows[r].last + 1 - b * MC_PAGE : MC_PAGE;
         all_begin = begin[r] > all_begin ? begin[r] : all_begin;
         all_end = end[r] < all_end ? end[r] : all_end;
+        width = end[r] > width ? end[r] : width;
     }
+    width = (width + 15) / 16 * 16;
     all_end = all_end < all_begin ? all_begin : all_end;
 
-    chain(scores, q, n, args->head_dim, page + args->keys_offset, MC_PAGE, MC_PAGE, args->kv);
+    if (args->kv == MC_KV_Q8)
+        products(s, rows, n, (const uint8_t *)page + args->keys_offset, args->head_dim, width);
+    else
+        chain(scores, q, n, args->head_dim, page + args->keys_offset, MC_PAGE, width, args->kv);
     for (int r = 0; r < n; r++) {
         before[r] = rows[r].m;
         m[r] = rows[r].m = attention_score(s[r], rows[r].m, begin[r], end[r], args);
     }
     lanes_store(c, lanes_exp_bounded(lanes_sub(lanes_load(before), lanes_load(m))));
     for (int r = 0; r < n; r++) {
+        if (args->kv == MC_KV_Q8) {
+            const size_t padded = (size_t)(args->head_dim + 15) / 16 * 16;
+            const char *values = page + args->values_offset;
+            rows[r].l = fmaf(rows[r].l, c[r], attention_weigh(
+                weights[r], &steps[r], s[r], m[r], (const float *)(values + MC_PAGE * padded),
+                begin[r], end[r]));
+            continue;
+        }
         rows[r].l = fmaf(rows[r].l, c[r], attention_soften(s[r], m[r]));
         attention_scale(rows[r].acc, c[r], args->head_dim);
         if (begin[r] < all_begin)
             attention_add(rows + r, s + r, 1, begin[r], end[r] < all_begin ? end[r] : all_begin,
                           page, args);
+    }
+    if (args->kv == MC_KV_Q8) {
+        sums(rows, weights, steps, c, n, (const int8_t *)page + args->values_offset, args->head_dim,
+             width / 2);
+        return;
     }
     if (all_begin < all_end)
         attention_add(rows, s, n, all_begin, all_end, page, args);
@@ -290,6 +206,23 @@ static void attention_end(attention_row *rows, int n, const mc_attention_args *a
     }
 }
 
+/* The row's query in 8 bits. */
+static void attention_quantize(attention_row *row, int r, attention_space *space, int head_dim)
+{
+    const int blocks = mc_key_blocks(head_dim);
+    int8_t *q = space->q + (size_t)r * blocks * MC_KEY_BLOCK;
+
+    row->q8 = q;
+    row->q8_scale = space->scale + (size_t)r * blocks;
+    row->q8_sum = space->sum + (size_t)r * blocks;
+    for (int b = 0; b < blocks; b++) {
+        const int d0 = b * MC_KEY_BLOCK, left = head_dim - d0;
+        space->sum[r * blocks + b] = quantize_block(
+            q + d0, &space->scale[r * blocks + b], row->q + d0,
+            left < MC_KEY_BLOCK ? left : MC_KEY_BLOCK);
+    }
+}
+
 /* All rows, a block of them at a time. */
 static inline void attention_rows(const mc_attention_args *args)
 {
@@ -298,7 +231,7 @@ static inline void attention_rows(const mc_attention_args *args)
     const int fit = (int)(ATTENTION_FLOATS / padded);
     const int most = fit < ATTENTION_BLOCK ? fit : ATTENTION_BLOCK;
     attention_row rows[ATTENTION_BLOCK];
-    float fresh[ATTENTION_FLOATS];
+    attention_space space;
 
     for (int i = 0; i < n_rows;) {
         int n = 0;
@@ -307,10 +240,13 @@ static inline void attention_rows(const mc_attention_args *args)
             if (row.first > row.last)
                 continue;
             memset(row.out, 0, args->head_dim * sizeof *row.out);
-            rows[n++] = row;
+            rows[n] = row;
+            if (args->kv == MC_KV_Q8)
+                attention_quantize(&rows[n], n, &space, args->head_dim);
+            n++;
         }
         if (n)
-            attention_block(rows, n, fresh, padded, args);
+            attention_block(rows, n, space.fresh, padded, args);
         attention_end(rows, n, args);
     }
 }

@@ -2,7 +2,7 @@
  *
  * The contracts of kernels.h are written over 16 lanes, whatever a register holds.  So an
  * operation's body stands once, in kernels/lanes/<op>.h, over the functions declared here;
- * kernels/<isa>/lanes.h defines the types lanes and lane_mask, LANES_REGISTERS, how many
+ * kernels/<isa>/lanes.h defines the types lanes, int_lanes and lane_mask, LANES_REGISTERS, how many
  * lanes the registers hold, and LANES_ACCUMULATORS, how many of them a product gives to its
  * sums, beside its operands; then it includes this file and defines the functions.
  * kernels/<isa>/<op>.c includes that and the body.
@@ -28,6 +28,17 @@ static inline void lanes_store_half(uint16_t *p, lanes v);
 
 /* Lanes are integers from -128 to 127. */
 static inline void lanes_store_i8(int8_t *p, lanes v);
+
+/* Sixteen integers: sums of products of bytes that are 128 too large with bytes that are not.
+ * sum is of the latter, of all products that will be added. */
+static inline int_lanes int_lanes_begin(int32_t sum);
+/* Adds (quads[4 * lane + i] - 128) * x4[i], i = 0 ... 3, to each lane; x4 is four int8. */
+static inline int_lanes int_lanes_add(int_lanes acc, const uint8_t *quads, int32_t x4);
+/* Adds pairs[2 * lane + i] * w2[i], i = 0, 1, to each lane; pairs are int8, w2 two int16. */
+static inline int_lanes int_lanes_add_pairs(int_lanes acc, const int8_t *pairs, int32_t w2);
+static inline lanes lanes_of(int_lanes v);
+/* Lanes are integers of 16 bits. */
+static inline void lanes_store_i16(int16_t *p, lanes v);
 
 static inline lanes lanes_add(lanes a, lanes b);
 static inline lanes lanes_sub(lanes a, lanes b);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 typedef struct lanes { float32x4_t v[4]; } lanes;
+typedef struct int_lanes { int32x4_t v[4]; } int_lanes;
 typedef struct lane_mask { uint32x4_t v[4]; } lane_mask;
 
 enum { LANES_REGISTERS = 8, LANES_ACCUMULATORS = 6 };
@@ -53,6 +54,47 @@ static inline lane_mask lanes_between(int begin, int end)
                               vcltq_s32(lane, vdupq_n_s32(end)));
     }
     return mask;
+}
+
+static inline int_lanes int_lanes_begin(int32_t sum)
+{
+    (void)sum;
+    return (int_lanes){ { vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0) } };
+}
+
+static inline int_lanes int_lanes_add(int_lanes acc, const uint8_t *quads, int32_t x4)
+{
+    const int8x16_t x = vreinterpretq_s8_s32(vdupq_n_s32(x4));
+    for (int i = 0; i < 4; i++) {
+        const uint8x16_t k = veorq_u8(vld1q_u8(quads + 16 * i), vdupq_n_u8(0x80));
+        acc.v[i] = vdotq_s32(acc.v[i], vreinterpretq_s8_u8(k), x);
+    }
+    return acc;
+}
+
+static inline int_lanes int_lanes_add_pairs(int_lanes acc, const int8_t *pairs, int32_t w2)
+{
+    const int16x8_t w = vreinterpretq_s16_s32(vdupq_n_s32(w2));
+    for (int i = 0; i < 4; i++) {
+        const int16x8_t v = vmovl_s8(vld1_s8(pairs + 8 * i));
+        const int32x4_t low = vmull_s16(vget_low_s16(v), vget_low_s16(w));
+        acc.v[i] = vaddq_s32(acc.v[i], vpaddq_s32(low, vmull_high_s16(v, w)));
+    }
+    return acc;
+}
+
+static inline void lanes_store_i16(int16_t *p, lanes v)
+{
+    for (int i = 0; i < 4; i++)
+        vst1_s16(p + 4 * i, vmovn_s32(vcvtq_s32_f32(v.v[i])));
+}
+
+static inline lanes lanes_of(int_lanes v)
+{
+    lanes f;
+    for (int i = 0; i < 4; i++)
+        f.v[i] = vcvtq_f32_s32(v.v[i]);
+    return f;
 }
 
 static inline lanes lanes_add(lanes a, lanes b)
