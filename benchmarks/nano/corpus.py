@@ -36,7 +36,7 @@ class Lesson(NamedTuple):
     seed: int
     steps: int
     others: float = .1                  # learned of the tokens that are no answer's
-    batch_tokens: int = 65536           # at most
+    batch_tokens: int = 16384           # at most
     rate: float = 1.                    # of the learning rates
 
 

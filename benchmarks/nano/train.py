@@ -16,7 +16,7 @@ from .muon import Muon
 from .recorded import Recorded, updated
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-MUON_LR, ADAM_LR, WARMUP, DECAY = .02, .004, 50, .8
+MUON_LR, ADAM_LR, WARMUP, DECAY = .01, .004, 50, .8
 PIECE_TOKENS = 16384                    # computed at a time on a CPU, or it takes 20 GB
 READS = 2 if DEVICE == "cuda" else 1    # of each dialogue: a GPU learns faster than they are made
 SAVE_SECONDS, LOG_STEPS = 300, 50
