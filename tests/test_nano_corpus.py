@@ -1,4 +1,7 @@
 """benchmarks/nano/corpus.py: dialogues in rows, and what of them is learned."""
+from concurrent.futures import Future
+from itertools import islice
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -65,3 +68,30 @@ def test_batches_hold_the_dialogues(monkeypatch, tokenizer):
     again = corpus.made_batches(lesson, 3, TOKENIZER)
     assert all((a.ids == b.ids).all() and (a.targets == b.targets).all()
                for a, b in zip(made, again))
+
+
+def test_a_second_read_comes_some_shards_later(monkeypatch):
+    class Now:
+        """An executor that does the work at once."""
+        def __init__(self, *_):
+            pass
+
+        def submit(self, make, lesson, seed, _):
+            done = Future()
+            done.set_result([f"{seed}a", f"{seed}b"])
+            return done
+
+        def shutdown(self, **_):
+            pass
+
+    monkeypatch.setattr(corpus, "ProcessPoolExecutor", Now)
+    monkeypatch.setattr(corpus, "APART", 2)
+    lesson = Lesson("world", 0, 1)
+
+    def read(n, *rest):
+        return [batch for _, _, batch in islice(corpus.batches(lesson, Path(), *rest), n)]
+
+    assert read(6, 0, 0) == ["0a", "0b", "1a", "1b", "2a", "2b"]
+    assert read(12, 0, 0, 2) == ["0a", "0b", "1a", "1b", "2a", "2b", "0a", "0b", "3a", "3b",
+                                 "1a", "1b"]
+    assert read(3, 1, 1) == ["1b", "2a", "2b"]

@@ -17,8 +17,8 @@ PACKAGE = HERE.parent.parent / "minichat" / "nano"
 TOKENIZER_SEED, TOKENIZER_DIALOGUES = 999, 30_000
 # First to look things up, which it would find out late among all the rest; at last, in smaller
 # steps, more of what it finds hard.
-LESSONS = [corpus.Lesson("echo", 5, 220, others=0.), corpus.Lesson("world", 0, 3_350),
-           corpus.Lesson("practice", 7, 2_000, batch_tokens=16384, rate=.25)]
+LESSONS = [corpus.Lesson("echo", 5, 600, others=0.), corpus.Lesson("world", 0, 36_272),
+           corpus.Lesson("practice", 7, 2_100, batch_tokens=8192, rate=.2)]
 
 
 def make(run: Path) -> None:

@@ -24,14 +24,14 @@ LESSONS: dict[str, dict[Callable[[Random], Dialogue], float]] = {
         echo.dialogue: .02,
     },
     "practice": {
-        questions.dialogue: .12,
-        questions.unknown: .03,
+        questions.dialogue: .14,
+        questions.unknown: .05,
         memory.dialogue: .12,
-        notes.dialogue: .08,
+        notes.dialogue: .06,
         roles.dialogue: .06,
-        tools.dialogue: .3,
-        objects.dialogue: .25,
-        sums.dialogue: .04,
+        tools.dialogue: .28,
+        objects.dialogue: .23,
+        sums.dialogue: .06,
     },
 }
 
