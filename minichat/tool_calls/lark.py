@@ -15,7 +15,7 @@ def rules(names: Sequence[str]) -> str:
     word and key, of arguments, and ws, blanks."""
     return "\n".join((f"names: {one_of(names)}", f"object: {of_json({'type': 'object'})}",
                       f"value: {of_json({})}", r"word: /[\p{L}\p{Nd}_]{1,100}/",
-                      r"key: /[^\s:,{}\[\]\"'<>|=()\/]{1,100}/", r"ws: /[ \n]{0,16}/"))
+                      r"key: /[^\s\x1c-\x1f:,{}\[\]\"'<>|=()\/]{1,100}/", r"ws: /[ \n]{0,16}/"))
 
 
 def of_json(schema: Mapping[str, Any]) -> str:

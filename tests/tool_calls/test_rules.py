@@ -51,6 +51,14 @@ def test_keys_without_quotes_can_be_said(style):
     assert parsed(format, text) == [Call("f", {"n": 1, "s": "b", "l": [None, {"a": True}]})]
 
 
+@pytest.mark.parametrize("blank", "\x1c\x1d\x1e\x1f\x85\xa0\u2003")
+def test_no_bare_key_has_a_blank_in_it(blank):
+    """Blanks as Python's patterns know them, which the parser uses: Rust's know fewer."""
+    text = "<|tool_call>call:g{a?b:1}<tool_call|>"
+    assert continued(source("gemma"), text.replace("?", "-"))
+    assert not continued(source("gemma"), text.replace("?", blank))
+
+
 def test_what_is_no_whole_call_cannot_be_said():
     whole = '<tool_call>\n{"name": "g", "arguments": {}}\n</tool_call>'
     assert continued(source("json_tags"), whole)
