@@ -18,7 +18,7 @@ TOKENIZER_SEED, TOKENIZER_DIALOGUES = 999, 30_000
 # First to look things up, which it would find out late among all the rest; at last, in smaller
 # steps, more of what it finds hard.
 LESSONS = [corpus.Lesson("echo", 5, 600, others=0.), corpus.Lesson("world", 0, 36_272),
-           corpus.Lesson("practice", 7, 2_100, batch_tokens=8192, rate=.2)]
+           corpus.Lesson("practice", 7, 1_100, batch_tokens=8192, rate=.2)]
 
 
 def make(run: Path) -> None:
