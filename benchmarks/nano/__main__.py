@@ -17,8 +17,9 @@ PACKAGE = HERE.parent.parent / "minichat" / "nano"
 TOKENIZER_SEED, TOKENIZER_DIALOGUES = 999, 30_000
 # First to look things up, which it would find out late among all the rest; at last, in smaller
 # steps, more of what it finds hard.
-LESSONS = [corpus.Lesson("echo", 5, 600, others=0.), corpus.Lesson("world", 0, 36_272),
-           corpus.Lesson("practice", 7, 1_100, batch_tokens=8192, rate=.2)]
+LESSONS = [corpus.Lesson("echo", 5, 600, others=0.), corpus.Lesson("world", 0, 36_272, share=.2),
+           corpus.Lesson("practice", 7, 1_100, batch_tokens=8192, rate=.2, share=.4),
+           corpus.Lesson("practice", 8, 1_000, batch_tokens=8192, rate=.2, share=.4)]
 
 
 def make(run: Path) -> None:
@@ -26,15 +27,17 @@ def make(run: Path) -> None:
     from . import train  # PyTorch, which only this needs
     from .export import export
     run.mkdir(parents=True, exist_ok=True)
-    spelling, pupil = run / "tokenizer.json", None
+    spelling, pupil, average = run / "tokenizer.json", None, {}
     if not spelling.exists():
         texts = corpus.texts("world", TOKENIZER_SEED, TOKENIZER_DIALOGUES)
         tokenizer.trained(texts).save(str(spelling))
     for lesson in LESSONS:
-        folder = run / lesson.name
+        folder = run / f"{lesson.name}-{lesson.seed}"
         folder.mkdir(exist_ok=True)
         pupil = train.train(folder, lesson, spelling, pupil)
-    export(pupil, spelling, PACKAGE)
+        for name, each in pupil.named_parameters():
+            average[name] = average.get(name, 0) + lesson.share * each.detach()
+    export(average, spelling, PACKAGE)
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ class Lesson(NamedTuple):
     others: float = .1                  # learned of the tokens that are no answer's
     batch_tokens: int = 16384           # at most
     rate: float = 1.                    # of the learning rates
+    share: float = 0.                   # of the average of weights that becomes nano
 
 
 class Batch(NamedTuple):

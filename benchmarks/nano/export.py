@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from . import tokenizer as bpe
 from .corpus import TEMPLATE
-from .model import CONFIG, Nano
+from .model import CONFIG
 
 
-def export(model: Nano, tokenizer_json: Path, folder: Path) -> None:
+def export(trained: dict[str, Tensor], tokenizer_json: Path, folder: Path) -> None:
     """Writes config, weights (bf16), tokenizer and template into folder."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(tokenizer_json))
@@ -25,8 +26,8 @@ def export(model: Nano, tokenizer_json: Path, folder: Path) -> None:
     write_json(folder / "tokenizer_config.json", bpe.config())
     shutil.copy(tokenizer_json, folder / "tokenizer.json")
     shutil.copy(TEMPLATE, folder)
-    save_file({name: each.detach().to("cpu", torch.bfloat16).contiguous()
-               for name, each in model.named_parameters()},
+    save_file({name: each.to("cpu", torch.bfloat16).contiguous()
+               for name, each in trained.items()},
               folder / "model.safetensors", metadata={"format": "pt"})
 
 
