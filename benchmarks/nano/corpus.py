@@ -1,4 +1,4 @@
-"""Dialogues -> batches of token ids, and what of them is learned; made anew for every step."""
+"""Dialogues -> batches of token ids, and what of them is learned; made beside the training."""
 from __future__ import annotations
 
 import multiprocessing
@@ -87,7 +87,8 @@ def batches(lesson: Lesson, tokenizer_json: Path, shard: int, passed: int,
             reads: int = 1) -> Iterator[tuple[int, int, Batch]]:
     """Yields (shard, batch of it, Batch) without end, from a shard on, less those passed.
 
-    Of several reads, the later ones are of shards that were first read some time ago.
+    Of several reads, the later ones are of shards that were first read some time ago; those before
+    shard are not read again.
     """
     old: deque[list[Batch]] = deque(maxlen=(reads - 1) * APART)
     workers = max(cpus.available() - 1, 1)

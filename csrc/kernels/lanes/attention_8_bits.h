@@ -50,7 +50,7 @@ static inline __attribute__((always_inline))
 void product_rows(float (*out)[MC_PAGE], const attention_row *rows, int n, const uint8_t *keys,
                   int head_dim, int width)
 {
-    const int fit = LANES_ACCUMULATORS / n, vectors = fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+    const int vectors = attention_vectors(n);
     for (int w = 0; w < width; w += 16 * vectors)
         product_tile(out, rows, n, keys, head_dim, w, vectors);
 }
@@ -138,7 +138,7 @@ static inline __attribute__((always_inline))
 void sum_rows(const attention_row *rows, int16_t (*weights)[MC_PAGE], const float *steps,
               const float *left, int n, const int8_t *values, int head_dim, int pairs)
 {
-    const int fit = LANES_ACCUMULATORS / n, vectors = fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+    const int vectors = attention_vectors(n);
     const int padded = (head_dim + 15) / 16 * 16;
     int w = 0;
 

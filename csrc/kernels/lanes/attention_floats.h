@@ -42,7 +42,7 @@ static inline __attribute__((always_inline))
 void chain_rows(float *const *out, const float *const *a, int rows, int n, const void *b,
                 size_t stride, int width, mc_kv kv)
 {
-    const int fit = LANES_ACCUMULATORS / rows, vectors = fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+    const int vectors = attention_vectors(rows);
     int w = 0;
 
     for (; w + 16 * vectors <= width; w += 16 * vectors)

@@ -30,4 +30,11 @@ typedef struct attention_row {
     float all_m, all_l;         /* of out */
 } attention_row;
 
+/* Of sixteen lanes each, that a register tile of so many rows is wide. */
+static inline int attention_vectors(int rows)
+{
+    const int fit = LANES_ACCUMULATORS / rows;
+    return fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+}
+
 #endif
